@@ -1,0 +1,134 @@
+# make demo   plays a person's day with real processes      make check   runs every test
+# CONTRIBUTING.md lists the other targets. Nothing here reaches the network except `make deps`.
+
+CC      ?= gcc
+BUILD   ?= build
+CFLAGS  ?= -O2 -g
+PREFIX  ?= /usr/local
+VECTORS ?= ../shared/vectors
+
+WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Werror
+HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-strict-aliasing -fno-common
+ifneq (,$(findstring sanitize,$(CFLAGS)))
+HARDEN  := -fPIE -fno-strict-aliasing
+endif
+FLAGS    = $(WARN) $(HARDEN) $(CFLAGS) -I. -MMD -MP -pthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
+LIBS    := -lnng -lsqlite3 -lsodium -lcrypto -lqrencode -lgmp
+TESTLIBS := -lcmocka -ljansson
+
+lib_c      := $(wildcard crypto/*.c protocol/*.c)
+service_c  := $(filter-out keyservice/main.c,$(wildcard keyservice/*.c))
+device_c   := $(filter-out device/main.c,$(wildcard device/*.c))
+bench_c    := $(wildcard bench/*.c)
+vectors_c  := $(wildcard tests/vectors/*.c)
+# What tests share: a toy group, fixtures that start the real programs, an attacker's client.
+support_c  := $(wildcard tests/support/*.c)
+unit_c     := $(wildcard tests/crypto/test_*.c tests/protocol/test_*.c tests/keyservice/test_*.c tests/device/test_*.c)
+attack_c   := $(wildcard tests/attack/test_*.c)
+
+programs := $(BUILD)/halfkeyd $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey $(BUILD)/halfkey-bench $(BUILD)/halfkey-vectors
+ifeq (,$(wildcard keyservice/main.c))
+programs := $(filter-out $(BUILD)/halfkeyd,$(programs))
+endif
+ifeq (,$(wildcard device/main.c))
+programs := $(filter-out $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey,$(programs))
+endif
+ifeq (,$(bench_c))
+programs := $(filter-out $(BUILD)/halfkey-bench,$(programs))
+endif
+ifeq (,$(vectors_c))
+programs := $(filter-out $(BUILD)/halfkey-vectors,$(programs))
+endif
+unit_tests   := $(patsubst tests/%.c,$(BUILD)/test/%,$(unit_c))
+attack_tests := $(patsubst tests/%.c,$(BUILD)/test/%,$(attack_c))
+seam_programs := $(patsubst $(BUILD)/%,$(BUILD)/test/%,$(filter %/halfkeyd %/halfkey,$(programs)))
+
+.PHONY: all tests deps demo check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz \
+        soak mutants bench cover install deb clean
+all: $(programs)
+tests: all $(unit_tests) $(attack_tests) $(seam_programs)
+
+# --- objects: build/obj is what ships, build/test/obj the same sources with the tests' seams on ---
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -c -o $@ $<
+$(BUILD)/test/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -DHK_TEST_SEAMS -c -o $@ $<
+
+objs = $(patsubst %.c,$(1)/%.o,$(2))
+$(BUILD)/libhalfkey.a: $(call objs,$(BUILD)/obj,$(lib_c))
+$(BUILD)/libkeyservice.a: $(call objs,$(BUILD)/obj,$(service_c))
+$(BUILD)/libdevice.a: $(call objs,$(BUILD)/obj,$(device_c))
+$(BUILD)/test/libhalfkey.a: $(call objs,$(BUILD)/test/obj,$(lib_c))
+$(BUILD)/test/libkeyservice.a: $(call objs,$(BUILD)/test/obj,$(service_c))
+$(BUILD)/test/libdevice.a: $(call objs,$(BUILD)/test/obj,$(device_c))
+$(BUILD)/test/libsupport.a: $(call objs,$(BUILD)/test/obj,$(support_c))
+%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+link = $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/halfkeyd: $(BUILD)/obj/keyservice/main.o $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link)
+$(BUILD)/halfkey: $(BUILD)/obj/device/main.o $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link)
+$(BUILD)/age-plugin-halfkey: $(BUILD)/halfkey ; ln -sf halfkey $@
+$(BUILD)/halfkey-vectors: $(call objs,$(BUILD)/obj,$(vectors_c)) $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link) $(TESTLIBS)
+$(BUILD)/halfkey-bench: $(call objs,$(BUILD)/obj,$(bench_c)) $(BUILD)/libdevice.a $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link)
+$(BUILD)/test/halfkeyd: $(BUILD)/test/obj/keyservice/main.o $(BUILD)/test/libkeyservice.a $(BUILD)/test/libhalfkey.a ; $(link)
+$(BUILD)/test/halfkey: $(BUILD)/test/obj/device/main.o $(BUILD)/test/libdevice.a $(BUILD)/test/libhalfkey.a ; $(link)
+$(unit_tests) $(attack_tests): $(BUILD)/test/%: $(BUILD)/test/obj/tests/%.o $(BUILD)/test/libsupport.a \
+        $(BUILD)/test/libdevice.a $(BUILD)/test/libkeyservice.a $(BUILD)/test/libhalfkey.a
+	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(TESTLIBS)
+
+# --- what a user runs ---
+deps:
+	@packaging/deps
+demo: deps
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/demo
+check: deps
+	@$(MAKE) --no-print-directory -s -j2 tests
+	@BUILD=$(BUILD) VECTORS=$(VECTORS) tests/check
+unit: tests
+	@BUILD=$(BUILD) tests/check unit
+vectors: all
+	@BUILD=$(BUILD) VECTORS=$(VECTORS) tests/check vectors
+attack: tests
+	@BUILD=$(BUILD) tests/check attack
+e2e: tests
+	@BUILD=$(BUILD) tests/check e2e
+layering: tests
+	@BUILD=$(BUILD) tests/tools/layering
+bench: all
+	@$(BUILD)/halfkey-bench
+
+# --- the same tests under other eyes ---
+asan:
+	$(MAKE) BUILD=build-asan CC=clang CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" tests
+	BUILD=build-asan tests/check unit vectors attack
+tsan:
+	$(MAKE) BUILD=build-tsan CC=clang CFLAGS="-O1 -g -fsanitize=thread" tests
+	BUILD=build-tsan tests/check unit attack
+valgrind: tests
+	BUILD=$(BUILD) WRAP="valgrind -q --error-exitcode=99 --leak-check=full" tests/check unit
+lint:
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	clang-tidy --quiet $$(git ls-files '*.c') -- $(WARN) -I.
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+cover:
+	$(MAKE) BUILD=build-cover CC=gcc CFLAGS="-O0 -g --coverage" tests
+	BUILD=build-cover tests/check unit vectors attack e2e
+	gcov -n $$(find build-cover -name '*.gcda') 2>/dev/null | grep -A1 "^File '\(crypto\|protocol\|keyservice\|device\)" || true
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BUILD)/halfkey $(BUILD)/halfkeyd $(BUILD)/halfkey-bench $(DESTDIR)$(PREFIX)/bin
+	ln -sf halfkey $(DESTDIR)$(PREFIX)/bin/age-plugin-halfkey
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+clean:
+	rm -rf build build-asan build-tsan build-cover
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,61 @@
+#include "crypto/secret.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <sys/mman.h>
+
+void hk_wipe(void *memory, size_t size)
+{
+    if (size != 0) {
+        sodium_memzero(memory, size);
+    }
+}
+
+bool hk_equal(const void *a, const void *b, size_t size)
+{
+    return sodium_memcmp(a, b, size) == 0;
+}
+
+bool hk_is_zero(const void *memory, size_t size)
+{
+    return sodium_is_zero(memory, size) == 1;
+}
+
+/* sodium_malloc locks and guards its pages and leaves them out of dumps; it does not report a lock that the
+ * limit refused, and knows nothing of forks, so both are added on the pages that hold the data. */
+static void *pages_of(void *memory, size_t size, size_t *length)
+{
+    const uintptr_t page = 4096;
+    uintptr_t start = (uintptr_t)memory & ~(page - 1);
+    *length = (((uintptr_t)memory + size + page - 1) & ~(page - 1)) - start;
+    return (void *)start;
+}
+
+void *hk_secret_new(size_t size)
+{
+    if (size == 0 || sodium_init() < 0) {
+        return NULL;
+    }
+    void *memory = sodium_malloc(size);
+    if (memory == NULL) {
+        return NULL;
+    }
+    size_t length;
+    void *pages = pages_of(memory, size, &length);
+    if (mlock(pages, length) != 0 || madvise(pages, length, MADV_WIPEONFORK) != 0) {
+        sodium_free(memory);
+        return NULL;
+    }
+    memset(memory, 0, size);
+    return memory;
+}
+
+void hk_secret_free(void *memory)
+{
+    sodium_free(memory);
+}
+
+void hk_wipe_span(struct hk_wipe_span *span)
+{
+    hk_wipe(span->memory, span->size);
+}
