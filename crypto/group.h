@@ -1,11 +1,12 @@
 /* group.h - a prime-order group as a table of functions.
  *
- * Key generation, redistribution, proofs and FROST are written once over this table. Scalars are integers mod n
- * in the group's fixed canonical encoding; points are in a fixed internal form that can also hold the identity.
- * Every point or scalar from outside comes in through the strict decoders and nowhere else: the arithmetic
- * below checks nothing.
+ * Key generation, redistribution, proofs and FROST are written once over this table. Scalars are integers mod
+ * n in the group's fixed canonical encoding; points are in a fixed internal form that can also hold the
+ * identity. Every point or scalar from outside comes in through the strict decoders and nowhere else: the
+ * arithmetic below checks nothing.
  *
- * Secret scalars are struct hk_scalar (wipe them). What is public travels as encoded bytes or struct hk_point. */
+ * Secret scalars are struct hk_scalar (wipe them). What is public travels as encoded bytes or struct
+ * hk_point. */
 #ifndef HALFKEY_CRYPTO_GROUP_H
 #define HALFKEY_CRYPTO_GROUP_H
 
@@ -32,8 +33,8 @@ struct hk_group {
     /* -- scalars mod n; constant time in all of them -- */
     /* 64 uniform bytes mod n. */
     void (*scalar_reduce)(struct hk_scalar *out, const uint8_t wide[64]);
-    /* Strict: HK_BAD_SCALAR unless `in` (scalar_bytes) encodes an integer in [0, n-1] canonically. Zero passes:
-     * ask scalar_is_zero where zero is not allowed. */
+    /* Strict: HK_BAD_SCALAR unless `in` (scalar_bytes) encodes an integer in [0, n-1] canonically. Zero
+     * passes: ask scalar_is_zero where zero is not allowed. */
     enum hk_error (*scalar_decode)(struct hk_scalar *out, const uint8_t *in);
     void (*scalar_set)(struct hk_scalar *out, uint64_t value); /* value mod n; public */
     void (*scalar_add)(struct hk_scalar *out, const struct hk_scalar *a, const struct hk_scalar *b);
@@ -53,13 +54,34 @@ struct hk_group {
     /* [k]B and [k]P, constant time in k; k = 0 and P = identity give the identity. */
     void (*base_mul)(struct hk_point *out, const struct hk_scalar *k);
     void (*point_mul)(struct hk_point *out, const struct hk_scalar *k, const struct hk_point *p);
+    /* point_decode and point_mul in one, for an untrusted encoding and k other than 0, decoding and checking
+     * it only once; HK_BAD_POINT exactly where point_decode refuses. NULL where that saves nothing: call it
+     * through hk_point_decode_mul. */
+    enum hk_error (*point_decode_mul)(struct hk_point *out, const struct hk_scalar *k, const uint8_t *in);
 };
 
 /* edwards25519 over libsodium: scalars 32 bytes little endian, points 32 bytes as in RFC 8032. */
 extern const struct hk_group hk_edwards25519;
 
 /* True if a and b are the same point. Points are public here: not constant time. */
-bool hk_point_equal(const struct hk_group *group, const struct hk_point *a, const struct hk_point *b) HK_CHECK;
+bool hk_point_equal(const struct hk_group *group, const struct hk_point *a,
+                    const struct hk_point *b) HK_CHECK;
+
+/* [k]P of an untrusted encoding `in` (point_bytes), k not zero: HK_BAD_POINT where point_decode refuses it.
+ */
+HK_CHECK static inline enum hk_error hk_point_decode_mul(const struct hk_group *group, struct hk_point *out,
+                                                         const struct hk_scalar *k, const uint8_t *in)
+{
+    if (group->point_decode_mul != NULL) {
+        return group->point_decode_mul(out, k, in);
+    }
+    struct hk_point point;
+    enum hk_error error = group->point_decode(&point, in);
+    if (error == HK_OK) {
+        group->point_mul(out, k, &point);
+    }
+    return error;
+}
 
 /* A uniform scalar in [1, n-1]. */
 void hk_scalar_random(const struct hk_group *group, struct hk_scalar *out);

@@ -1,0 +1,41 @@
+/* field25519.h - the field of integers mod p = 2^255 - 19, for the maps between X25519's u and Edwards' y.
+ *
+ * Five limbs of 51 bits. Nothing here branches on or indexes by a value, so every function is constant time
+ * in all of its inputs. It holds what the maps of x25519.h need and is no general curve library: all point
+ * arithmetic stays with libsodium. Inputs may be any value that these functions gave; outputs may be the same
+ * variable as an input. Wipe a secret element with hk_wipe. */
+#ifndef HALFKEY_CRYPTO_FIELD25519_H
+#define HALFKEY_CRYPTO_FIELD25519_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crypto/error.h"
+
+#define HK_FE_BYTES 32
+
+/* An element, not necessarily reduced: each limb below 2^54 going in, below 2^52 coming out of a product. */
+struct hk_fe {
+    uint64_t limb[5];
+};
+
+/* Reads 32 bytes little endian; the top bit is ignored, values from p to 2^255 - 1 are reduced (RFC 7748, 5).
+ */
+void hk_fe_decode(struct hk_fe *out, const uint8_t in[HK_FE_BYTES]);
+/* Writes the one value in [0, p-1], little endian; the top bit is clear. */
+void hk_fe_encode(uint8_t out[HK_FE_BYTES], const struct hk_fe *a);
+/* A small integer. */
+void hk_fe_set(struct hk_fe *out, uint32_t value);
+
+void hk_fe_add(struct hk_fe *out, const struct hk_fe *a, const struct hk_fe *b);
+void hk_fe_sub(struct hk_fe *out, const struct hk_fe *a, const struct hk_fe *b);
+void hk_fe_mul(struct hk_fe *out, const struct hk_fe *a, const struct hk_fe *b);
+void hk_fe_square(struct hk_fe *out, const struct hk_fe *a);
+/* 1/a; 0 for 0. */
+void hk_fe_invert(struct hk_fe *out, const struct hk_fe *a);
+
+bool hk_fe_is_zero(const struct hk_fe *a) HK_CHECK;
+/* True if a is a square mod p, zero included. */
+bool hk_fe_is_square(const struct hk_fe *a) HK_CHECK;
+
+#endif
