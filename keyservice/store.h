@@ -1,0 +1,262 @@
+/* store.h - everything the service keeps, behind one interface: accounts, devices, keys, sealed halves,
+ * profiles, certificates, revocations and the log.
+ *
+ * All functions work on a transaction, struct hk_txn. Reading transactions may be used by many threads, each
+ * its own, and see one unchanging state; the only writing transactions are those of the writer
+ * (keyservice/writer.h), which are durable before anybody hears of them. Behind it is SQLite; no SQL and no
+ * type of SQLite is seen outside keyservice/store*.c. Invitations, runs of key generation and half-done
+ * enrolments live in the service's memory only: they end with it, by design.
+ *
+ * A half is never stored in the clear: it is sealed under its device's wrapping key, which lives in the slot
+ * file (keyservice/slots.h) and nowhere else; epoch tags and seeds likewise. These functions take and give
+ * them unsealed, in memory of the caller, who wipes it.
+ *
+ * Unless a function says otherwise: account 64 bytes, serials and key ids 16, keys, points and hashes 32,
+ * tags 16; times are seconds since 1970. Every function may return HK_INTERNAL when the disk or the database
+ * fails. In a writing transaction an error undoes nothing by itself: return it from the entry's apply, and
+ * the writer does. */
+#ifndef HALFKEY_KEYSERVICE_STORE_H
+#define HALFKEY_KEYSERVICE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/error.h"
+#include "crypto/secret.h"
+#include "protocol/message.h"
+
+#define HK_STORE_DEVICES_MAX 32 /* devices of one account that are not revoked */
+#define HK_STORE_ROWS_MAX 512   /* devices of one account, revoked ones included */
+#define HK_STORE_NAME_MAX 64    /* bytes of a name */
+#define HK_STORE_PROOFS_MAX (HK_KEYS_MAX * 114)
+#define HK_STORE_PROFILE_MAX 60000
+#define HK_STORE_OBJECT_MAX 4096 /* a record, a certificate */
+
+struct hk_store;
+struct hk_txn;
+
+enum hk_role { HK_ROLE_ORDINARY = 0, HK_ROLE_ADMINISTRATOR = 1 };
+enum hk_device_state { HK_STATE_ACTIVE = 1, HK_STATE_SUSPENDED = 2, HK_STATE_REVOKED = 3 };
+
+struct hk_account {
+    uint8_t id[HK_ACCOUNT_BYTES];
+    uint64_t created;
+    uint64_t profile_version; /* 0: no profile yet, so the account is erased after 24 h */
+    uint8_t profile_hash[32]; /* of the current profile; meaningless at version 0 */
+};
+
+struct hk_device {
+    uint8_t serial[HK_ID_BYTES];
+    uint8_t account[HK_ACCOUNT_BYTES];
+    uint8_t static_key[32];
+    uint8_t report_key[32];
+    uint8_t code_hash[32]; /* H("revoke/code", code); all zero: none yet */
+    uint8_t enrolment[32]; /* hash of the enrolment's transcript; all zero for the first device */
+    char name[HK_STORE_NAME_MAX + 1];
+    enum hk_role role;
+    enum hk_device_state state;
+    uint64_t created;
+    uint64_t epoch;
+    uint8_t tag_hash[32];   /* set by the store; ask hk_store_tag_is */
+    uint64_t pending_epoch; /* 0: none */
+    uint64_t last_use, uses;
+    uint64_t stale_seen; /* when a stale copy was last seen; 0: never */
+    bool must_refresh;
+    int64_t slot; /* the store's own; -1 when there is none */
+};
+
+struct hk_key {
+    uint8_t id[HK_ID_BYTES];
+    uint8_t account[HK_ACCOUNT_BYTES];
+    uint64_t suite;   /* enum hk_suite_id */
+    uint64_t purpose; /* enum hk_purpose */
+    uint8_t public_key[32];
+    uint8_t transcript[32]; /* t3 of its making */
+    char name[HK_STORE_NAME_MAX + 1];
+    uint64_t created;
+    bool imported;
+};
+
+/* One key's half. An array of these is secret: hk_secret_new, or wiped. */
+struct hk_half {
+    uint8_t key[HK_ID_BYTES];
+    struct hk_scalar half;
+};
+
+/* What a refresh under way keeps beside the new halves. Secret: seeds rank with halves. */
+struct hk_pending {
+    uint64_t epoch;   /* the new one */
+    uint64_t created; /* when */
+    struct hk_secret32 seed_device, seed_service;
+    uint8_t tag[HK_TAG_BYTES]; /* of the new epoch */
+    size_t proofs_size;
+    uint8_t
+        proofs[HK_STORE_PROOFS_MAX]; /* the answer's proofs one after the other, so that it can be repeated */
+};
+
+/* -- reading ------------------------------------------------------------------------------------------------
+ */
+
+/* Begins a reading transaction on one of the store's connections; waits for a free one, never for a commit.
+ * End it soon with hk_store_read_end: an open one holds back the erasure of old pages. */
+HK_CHECK enum hk_error hk_store_read_begin(struct hk_store *store, struct hk_txn **txn);
+void hk_store_read_end(struct hk_txn *txn);
+
+/* -- accounts -----------------------------------------------------------------------------------------------
+ */
+
+/* HK_NOT_FOUND if there is none. */
+HK_CHECK enum hk_error hk_store_get_account(struct hk_txn *txn, const uint8_t *id,
+                                            struct hk_account *account);
+
+/* Stores an account with its first device (whose epoch is 1, with `tag`), its account key and this device's
+ * half of it: slot first, then the rows. HK_CONFLICT if the account, the device's static key or serial is
+ * known. */
+HK_CHECK enum hk_error hk_store_put_account(struct hk_txn *txn, const struct hk_account *account,
+                                            const struct hk_device *device, const uint8_t *tag,
+                                            const struct hk_key *key, const struct hk_scalar *half);
+
+/* Writes up to `max` ids (64 bytes each) of accounts without a profile made before `before`; their number to
+ * *count. */
+HK_CHECK enum hk_error hk_store_expired_accounts(struct hk_txn *txn, uint64_t before, uint8_t *ids,
+                                                 size_t max, size_t *count);
+
+/* Erases an account with all it has, slots included (a change of generation, as a revocation is). */
+HK_CHECK enum hk_error hk_store_delete_account(struct hk_txn *txn, const uint8_t *id);
+
+/* -- keys
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Adds a key and the half of it that belongs to the pair with device `serial` at its current epoch. HK_EXISTS
+ * if the account has a key of that name, HK_CONFLICT if it has that id with another content (the same key
+ * again is HK_OK and changes nothing), HK_OVER_QUOTA above HK_KEYS_MAX. */
+HK_CHECK enum hk_error hk_store_put_key(struct hk_txn *txn, const struct hk_key *key, const uint8_t *serial,
+                                        const struct hk_scalar *half);
+
+/* HK_UNKNOWN_KEY if the account has none with this id. */
+HK_CHECK enum hk_error hk_store_get_key(struct hk_txn *txn, const uint8_t *account, const uint8_t *id,
+                                        struct hk_key *key);
+
+/* The key of any account with this id and transcript t3 (for create-status); HK_UNKNOWN_RUN if there is none.
+ */
+HK_CHECK enum hk_error hk_store_find_key(struct hk_txn *txn, const uint8_t *id, const uint8_t *transcript,
+                                         struct hk_key *key);
+
+/* Writes the account's keys, sorted by id, at most `max` (HK_KEYS_MAX is enough); their number to *count. */
+HK_CHECK enum hk_error hk_store_list_keys(struct hk_txn *txn, const uint8_t *account, struct hk_key *keys,
+                                          size_t max, size_t *count);
+
+/* -- devices
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Each returns HK_UNKNOWN_DEVICE if there is none. Revoked devices are found too: look at the state. The same
+ * machine enrolled again has a new serial and a new static key. */
+HK_CHECK enum hk_error hk_store_get_device(struct hk_txn *txn, const uint8_t *serial,
+                                           struct hk_device *device);
+HK_CHECK enum hk_error hk_store_get_device_by_key(struct hk_txn *txn, const uint8_t *static_key,
+                                                  struct hk_device *device);
+HK_CHECK enum hk_error hk_store_get_device_by_code(struct hk_txn *txn, const uint8_t *code_hash,
+                                                   struct hk_device *device);
+HK_CHECK enum hk_error hk_store_get_device_by_enrolment(struct hk_txn *txn, const uint8_t *account,
+                                                        const uint8_t *transcript, struct hk_device *device);
+
+/* The account's devices in order of creation, revoked ones included, at most `max`; their number to *count.
+ */
+HK_CHECK enum hk_error hk_store_list_devices(struct hk_txn *txn, const uint8_t *account,
+                                             struct hk_device *devices, size_t max, size_t *count);
+
+/* Enrols a further device: slot first, then its row (active, epoch 1 with `tag`) and its `count` halves.
+ * HK_CONFLICT if its serial or static key is known, HK_REVOKED if its serial was revoked before it came,
+ * HK_OVER_QUOTA above HK_STORE_DEVICES_MAX, HK_UNKNOWN_KEY if a half is of no key of the account. */
+HK_CHECK enum hk_error hk_store_add_device(struct hk_txn *txn, const struct hk_device *device,
+                                           const uint8_t *tag, const struct hk_half *halves, size_t count);
+
+/* Sets one thing of a device each; HK_UNKNOWN_DEVICE if there is none. */
+HK_CHECK enum hk_error hk_store_count_use(struct hk_txn *txn, const uint8_t *serial, uint64_t uses,
+                                          uint64_t now);
+HK_CHECK enum hk_error hk_store_set_must_refresh(struct hk_txn *txn, const uint8_t *serial, bool must);
+HK_CHECK enum hk_error hk_store_set_stale_seen(struct hk_txn *txn, const uint8_t *serial, uint64_t now);
+HK_CHECK enum hk_error hk_store_set_name(struct hk_txn *txn, const uint8_t *serial, const char *name);
+HK_CHECK enum hk_error hk_store_set_code_hash(struct hk_txn *txn, const uint8_t *serial, const uint8_t *hash);
+/* Active to suspended and back; HK_REVOKED for a revoked device. */
+HK_CHECK enum hk_error hk_store_set_suspended(struct hk_txn *txn, const uint8_t *serial, bool suspended);
+
+/* -- halves and epochs
+ * ------------------------------------------------------------------------------------------ */
+
+/* True if `tag` is that of the device's current epoch; constant time. */
+bool hk_store_tag_is(const struct hk_device *device, const uint8_t *tag) HK_CHECK;
+
+/* The tag of the device's current epoch, secret. HK_REVOKED if its slot is erased. */
+HK_CHECK enum hk_error hk_store_get_tag(struct hk_txn *txn, const struct hk_device *device, uint8_t *tag);
+
+/* The service's half of `key` for this device at its current epoch. HK_UNKNOWN_KEY if the device has no pair
+ * for it, HK_REVOKED if its slot is erased, HK_AUTH if what is stored does not open. `half` is secret. */
+HK_CHECK enum hk_error hk_store_get_half(struct hk_txn *txn, const struct hk_device *device,
+                                         const struct hk_key *key, struct hk_scalar *half);
+
+/* All halves of the device at its current epoch, or at the pending one, sorted by key id; at most `max`
+ * (HK_KEYS_MAX is enough), their number to *count. Errors as above. */
+HK_CHECK enum hk_error hk_store_get_halves(struct hk_txn *txn, const struct hk_device *device, bool pending,
+                                           struct hk_half *halves, size_t max, size_t *count);
+
+/* Stores a pending epoch (current + 1, else HK_CONFLICT) with the new half of every key of the device; one
+ * that is there already is replaced and erased. HK_CONFLICT unless `halves` covers exactly the device's keys.
+ */
+HK_CHECK enum hk_error hk_store_put_pending(struct hk_txn *txn, const uint8_t *serial,
+                                            const struct hk_pending *pending, const struct hk_half *halves,
+                                            size_t count);
+
+/* HK_NOT_FOUND if there is none. `pending` is secret: 15 KiB, from hk_secret_new or wiped. */
+HK_CHECK enum hk_error hk_store_get_pending(struct hk_txn *txn, const struct hk_device *device,
+                                            struct hk_pending *pending);
+
+/* Makes the pending epoch the current one and erases the old halves, tag and seeds; clears must_refresh.
+ * HK_NOT_FOUND if there is none pending. */
+HK_CHECK enum hk_error hk_store_activate_pending(struct hk_txn *txn, const uint8_t *serial);
+
+/* Erases the pending epoch; nothing to do is HK_OK. */
+HK_CHECK enum hk_error hk_store_drop_pending(struct hk_txn *txn, const uint8_t *serial);
+
+/* -- revocation
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Marks a device revoked, erases its halves, tag and pending epoch, keeps the `certificate` (size 0: by code)
+ * and has the writer overwrite its slot before the entry is done. A serial that the store does not know is
+ * remembered, so that it cannot be enrolled. HK_OK, changing nothing, if it is revoked already. */
+HK_CHECK enum hk_error hk_store_revoke_device(struct hk_txn *txn, const uint8_t *account,
+                                              const uint8_t *serial, const void *certificate, size_t size,
+                                              uint64_t now);
+
+/* *revoked: whether a revocation of this serial is stored. */
+HK_CHECK enum hk_error hk_store_is_revoked(struct hk_txn *txn, const uint8_t *serial, bool *revoked);
+
+/* -- signed objects
+ * -------------------------------------------------------------------------------------------- */
+
+/* Makes `profile` the account's current one if `version` is the current version + 1 and `previous` (32 bytes;
+ * NULL for version 1) is the current one's hash; HK_OK, changing nothing, if it is the current one already;
+ * else HK_CONFLICT. What is in it, and its signature, is the caller's to check. */
+HK_CHECK enum hk_error hk_store_put_profile(struct hk_txn *txn, const uint8_t *account, uint64_t version,
+                                            const uint8_t *previous, const uint8_t *hash, const void *profile,
+                                            size_t size);
+
+/* Copies the current profile: at most `max` bytes to `out`, its length to *size. HK_NOT_FOUND if there is
+ * none. */
+HK_CHECK enum hk_error hk_store_get_profile(struct hk_txn *txn, const uint8_t *account, uint8_t *out,
+                                            size_t max, size_t *size);
+
+/* A device's revocation certificate, kept from its enrolment; a second put replaces. */
+HK_CHECK enum hk_error hk_store_put_certificate(struct hk_txn *txn, const uint8_t *account,
+                                                const uint8_t *serial, const void *certificate, size_t size);
+HK_CHECK enum hk_error hk_store_get_certificate(struct hk_txn *txn, const uint8_t *serial, uint8_t *out,
+                                                size_t max, size_t *size);
+
+/* A device's signed record, likewise. */
+HK_CHECK enum hk_error hk_store_put_record(struct hk_txn *txn, const uint8_t *serial, const void *record,
+                                           size_t size);
+HK_CHECK enum hk_error hk_store_get_record(struct hk_txn *txn, const uint8_t *serial, uint8_t *out,
+                                           size_t max, size_t *size);
+
+#endif
