@@ -14,16 +14,15 @@
 #include "crypto/hash.h"
 #include "keyservice/masterkey.h"
 #include "keyservice/store.h"
+#include "protocol/merkle.h"
+#include "protocol/object.h"
 
 #define HK_LOG_LEAF_MAX 2048 /* bytes */
-#define HK_LOG_PROOF_MAX 64  /* hashes of one proof, at most: a consistency proof has 1 + log2 n */
 
-/* A log's state at a size. */
-struct hk_log_head {
-    uint64_t generation, size;
-    uint8_t root[32];
-    uint64_t time;
-    uint8_t signature[64]; /* by the service's identity key, see hk_log_sign */
+/* A head with the service's signature. */
+struct hk_signed_head {
+    struct hk_log_head head;
+    uint8_t signature[64];
 };
 
 /* Appends a leaf (1 to HK_LOG_LEAF_MAX bytes) to the account's log. Writing transactions only. HK_NOT_FOUND
@@ -31,12 +30,17 @@ struct hk_log_head {
 HK_CHECK enum hk_error hk_log_append(struct hk_txn *txn, const uint8_t *account, const void *leaf,
                                      size_t size);
 
-/* Generation, size and root as of this transaction; time and signature are left alone. */
+/* Encodes a leaf and appends it. */
+HK_CHECK enum hk_error hk_log_append_leaf(struct hk_txn *txn, const uint8_t *account,
+                                          const struct hk_leaf *leaf);
+
+/* The current generation, its size and root as of this transaction; time is 0. HK_NOT_FOUND: no such account.
+ */
 HK_CHECK enum hk_error hk_log_read_head(struct hk_txn *txn, const uint8_t *account, struct hk_log_head *head);
 
-/* Sets head->time to `now` and signs H("log/head", account, generation, size, root, time). */
-void hk_log_sign(struct hk_log_head *head, const uint8_t *account, const struct hk_service_keys *keys,
-                 uint64_t now);
+/* A copy of `head` with time `now`, signed. */
+void hk_log_sign(struct hk_signed_head *out, const struct hk_log_head *head, const uint8_t *account,
+                 const struct hk_service_keys *keys, uint64_t now);
 
 /* Copies leaves [start, start + count) of a generation: at most `max` bytes to `out`, one after the other,
  * spans into it to `leaves`. Fewer come if `out` is full or the log ends: *found says how many. HK_NOT_FOUND
@@ -45,18 +49,18 @@ HK_CHECK enum hk_error hk_log_read_leaves(struct hk_txn *txn, const uint8_t *acc
                                           uint64_t start, uint64_t count, uint8_t *out, size_t max,
                                           struct hk_bytes *leaves, size_t *found);
 
-/* The proof that leaf `index` is in the first `size` leaves; hashes of 32 bytes, at most HK_LOG_PROOF_MAX,
- * their number to *count. HK_BAD_ENCODING unless index < size <= the log's size. RFC 9162, 2.1.3. */
+/* The proof that leaf `index` is in the first `size` leaves; hashes of 32 bytes, at most HK_MERKLE_PROOF_MAX,
+ * their number to *count. HK_NOT_FOUND unless index < size <= that generation's size. RFC 9162, 2.1.3. */
 HK_CHECK enum hk_error hk_log_inclusion(struct hk_txn *txn, const uint8_t *account, uint64_t generation,
-                                        uint64_t index, uint64_t size, uint8_t *hashes, size_t *count);
+                                        uint64_t index, uint64_t size, uint8_t (*hashes)[32], size_t *count);
 
-/* The proof that the first `size` leaves begin with the first `start`. HK_BAD_ENCODING unless
- * 0 < start <= size <= the log's size; no hashes if start = size. RFC 9162, 2.1.4. */
+/* The proof that the first `size` leaves begin with the first `start`. HK_NOT_FOUND unless
+ * start <= size <= that generation's size; no hashes if start is 0 or size. RFC 9162, 2.1.4. */
 HK_CHECK enum hk_error hk_log_consistency(struct hk_txn *txn, const uint8_t *account, uint64_t generation,
-                                          uint64_t start, uint64_t size, uint8_t *hashes, size_t *count);
+                                          uint64_t start, uint64_t size, uint8_t (*hashes)[32],
+                                          size_t *count);
 
-/* -- refusals: at most HK_REFUSALS_A_MINUTE leaves a minute and device, the rest summed up
- * ------------------------ */
+/* -- refusals: at most HK_REFUSALS_A_MINUTE leaves a minute and device, the rest summed up -- */
 #define HK_REFUSALS_A_MINUTE 6
 
 struct hk_refusals;

@@ -25,19 +25,16 @@
 #include "crypto/error.h"
 #include "crypto/secret.h"
 #include "protocol/message.h"
+#include "protocol/object.h"
 
-#define HK_STORE_DEVICES_MAX 32 /* devices of one account that are not revoked */
-#define HK_STORE_ROWS_MAX 512   /* devices of one account, revoked ones included */
-#define HK_STORE_NAME_MAX 64    /* bytes of a name */
+#define HK_STORE_DEVICES_MAX HK_DEVICES /* devices of one account that are not revoked */
+#define HK_STORE_ROWS_MAX 512           /* devices of one account, revoked ones included */
 #define HK_STORE_PROOFS_MAX (HK_KEYS_MAX * 114)
 #define HK_STORE_PROFILE_MAX 60000
 #define HK_STORE_OBJECT_MAX 4096 /* a record, a certificate */
 
 struct hk_store;
 struct hk_txn;
-
-enum hk_role { HK_ROLE_ORDINARY = 0, HK_ROLE_ADMINISTRATOR = 1 };
-enum hk_device_state { HK_STATE_ACTIVE = 1, HK_STATE_SUSPENDED = 2, HK_STATE_REVOKED = 3 };
 
 struct hk_account {
     uint8_t id[HK_ACCOUNT_BYTES];
@@ -53,9 +50,9 @@ struct hk_device {
     uint8_t report_key[32];
     uint8_t code_hash[32]; /* H("revoke/code", code); all zero: none yet */
     uint8_t enrolment[32]; /* hash of the enrolment's transcript; all zero for the first device */
-    char name[HK_STORE_NAME_MAX + 1];
+    char name[HK_NAME_MAX + 1];
     enum hk_role role;
-    enum hk_device_state state;
+    enum hk_device_status state;
     uint64_t created;
     uint64_t epoch;
     uint8_t tag_hash[32];   /* set by the store; ask hk_store_tag_is */
@@ -73,7 +70,7 @@ struct hk_key {
     uint64_t purpose; /* enum hk_purpose */
     uint8_t public_key[32];
     uint8_t transcript[32]; /* t3 of its making */
-    char name[HK_STORE_NAME_MAX + 1];
+    char name[HK_NAME_MAX + 1];
     uint64_t created;
     bool imported;
 };
