@@ -170,4 +170,11 @@ void hk_frost_challenge(struct hk_scalar *out, const struct hk_frost_suite *suit
                         const struct hk_point *group_commitment, const uint8_t *group_key,
                         const void *message, size_t size);
 
+/* Moves nonces out of where they are kept, wiping them there; false if they were used before. */
+bool hk_frost_take(struct hk_frost_nonces *out, struct hk_frost_nonces *nonces) HK_CHECK;
+/* Whether [share]B = commitment + [challenge]contribution. Not constant time: all public. */
+bool hk_frost_share_holds(const struct hk_group *group, const struct hk_scalar *share,
+                          const struct hk_point *commitment, const struct hk_scalar *challenge,
+                          const struct hk_point *contribution) HK_CHECK;
+
 #endif

@@ -32,8 +32,8 @@ HK_CHECK enum hk_error hk_x25519_to_point(struct hk_point *out, const uint8_t u[
  * Constant time in the point. */
 void hk_x25519_from_point(uint8_t u[HK_X25519_BYTES], const struct hk_point *point);
 
-/* An X25519 private key as a scalar: clamped (RFC 7748, section 5), then reduced mod n. Constant time.
- * HK_BAD_SCALAR for the one key in 2^251 that is 0 mod n. */
-HK_CHECK enum hk_error hk_x25519_scalar(struct hk_scalar *out, const uint8_t key[HK_X25519_BYTES]);
+/* An X25519 private key as a scalar: clamped (RFC 7748, section 5), then reduced mod n; never 0. Constant
+ * time. */
+void hk_x25519_scalar(struct hk_scalar *out, const uint8_t key[HK_X25519_BYTES]);
 
 #endif
