@@ -79,6 +79,7 @@ $(BUILD)/test/halfkeyd: $(BUILD)/test/obj/keyservice/main.o $(BUILD)/test/libkey
 $(BUILD)/test/halfkey: $(BUILD)/test/obj/device/main.o $(BUILD)/test/libdevice.a $(BUILD)/test/libhalfkey.a ; $(link)
 $(unit_tests) $(attack_tests): $(BUILD)/test/%: $(BUILD)/test/obj/tests/%.o $(BUILD)/test/libsupport.a \
         $(BUILD)/test/libdevice.a $(BUILD)/test/libkeyservice.a $(BUILD)/test/libhalfkey.a
+	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(TESTLIBS)
 
 # --- what a user runs ---
