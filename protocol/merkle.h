@@ -7,6 +7,7 @@
 #ifndef HALFKEY_PROTOCOL_MERKLE_H
 #define HALFKEY_PROTOCOL_MERKLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
