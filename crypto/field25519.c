@@ -132,13 +132,12 @@ static void square_times(struct hk_fe *out, const struct hk_fe *a, int times)
     }
 }
 
-/* z^(2^250 - 1), on the way z^11 and z^6: the trunk of both exponents below. */
-static void power_trunk(struct hk_fe *out, struct hk_fe *z11, struct hk_fe *z6, const struct hk_fe *z)
+/* z^(2^250 - 1), on the way z^11: the trunk of both exponents below. */
+static void power_trunk(struct hk_fe *out, struct hk_fe *z11, const struct hk_fe *z)
 {
     struct hk_fe t, u, v;
     hk_fe_square(&t, z);     /* 2 */
     hk_fe_mul(&u, &t, z);    /* 3 */
-    hk_fe_square(z6, &u);    /* 6 */
     square_times(&v, &t, 2); /* 8 */
     hk_fe_mul(z11, &v, &u);  /* 11 */
     hk_fe_square(&u, z11);   /* 22 */
@@ -165,11 +164,10 @@ static void power_trunk(struct hk_fe *out, struct hk_fe *z11, struct hk_fe *z6, 
 
 void hk_fe_invert(struct hk_fe *out, const struct hk_fe *a)
 {
-    struct hk_fe t, z11, z6;
+    struct hk_fe t, z11;
     HK_WIPE_AT_EXIT(t);
     HK_WIPE_AT_EXIT(z11);
-    HK_WIPE_AT_EXIT(z6);
-    power_trunk(&t, &z11, &z6, a);
+    power_trunk(&t, &z11, a);
     square_times(&t, &t, 5);
     hk_fe_mul(out, &t, &z11); /* 2^255 - 21 = p - 2 */
 }
@@ -182,18 +180,21 @@ bool hk_fe_is_zero(const struct hk_fe *a)
     return hk_is_zero(bytes, sizeof(bytes));
 }
 
-bool hk_fe_is_square(const struct hk_fe *a)
+bool hk_fe_invert_is_square(struct hk_fe *out, const struct hk_fe *a)
 {
-    struct hk_fe t, z11, z6, one;
+    struct hk_fe t, z11, symbol, difference;
     HK_WIPE_AT_EXIT(t);
     HK_WIPE_AT_EXIT(z11);
-    HK_WIPE_AT_EXIT(z6);
-    power_trunk(&t, &z11, &z6, a);
-    square_times(&t, &t, 4);
-    hk_fe_mul(&t, &t, &z6); /* 2^254 - 10 = (p - 1)/2: 1, 0 or -1 by Euler */
-    hk_fe_set(&one, 1);
-    hk_fe_sub(&one, &t, &one);
-    HK_WIPE_AT_EXIT(one);
-    bool square = hk_fe_is_zero(&one);
-    return square | hk_fe_is_zero(&t);
+    HK_WIPE_AT_EXIT(symbol);
+    HK_WIPE_AT_EXIT(difference);
+    power_trunk(&t, &z11, a);
+    square_times(&t, &t, 2);
+    hk_fe_mul(&t, &t, a); /* 2^252 - 3 = (p - 5)/8 */
+    square_times(&t, &t, 2);
+    hk_fe_mul(&t, &t, a);      /* (p - 3)/2 */
+    hk_fe_mul(&symbol, &t, a); /* (p - 1)/2: 1, 0 or -1 by Euler */
+    hk_fe_mul(out, &t, &symbol);
+    hk_fe_set(&difference, 1);
+    hk_fe_sub(&difference, &symbol, &difference);
+    return hk_fe_is_zero(&difference) | hk_fe_is_zero(&symbol);
 }

@@ -35,7 +35,7 @@ void hk_fe_square(struct hk_fe *out, const struct hk_fe *a);
 void hk_fe_invert(struct hk_fe *out, const struct hk_fe *a);
 
 bool hk_fe_is_zero(const struct hk_fe *a) HK_CHECK;
-/* True if a is a square mod p, zero included. */
-bool hk_fe_is_square(const struct hk_fe *a) HK_CHECK;
+/* 1/a as hk_fe_invert, and returns whether a is a square mod p (zero is), both with one exponentiation. */
+bool hk_fe_invert_is_square(struct hk_fe *out, const struct hk_fe *a) HK_CHECK;
 
 #endif

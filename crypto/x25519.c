@@ -25,8 +25,8 @@ static void double_u(struct hk_fe *x, struct hk_fe *z)
     hk_fe_mul(z, z, &t);
 }
 
-/* True if u^3 + A*u^2 + u is a square: there is a point with this u on the curve itself. */
-static bool on_curve(const struct hk_fe *u)
+/* u^3 + A*u^2 + u: a square exactly if there is a point with this u on the curve itself. */
+static void curve_equation(struct hk_fe *out, const struct hk_fe *u)
 {
     struct hk_fe t, one;
     hk_fe_set(&t, MONTGOMERY_A);
@@ -34,29 +34,30 @@ static bool on_curve(const struct hk_fe *u)
     hk_fe_add(&t, &t, u);
     hk_fe_mul(&t, &t, u);
     hk_fe_add(&t, &t, &one);
-    hk_fe_mul(&t, &t, u);
-    return hk_fe_is_square(&t);
+    hk_fe_mul(out, &t, u);
 }
 
 enum hk_error hk_x25519_to_point(struct hk_point *out, const uint8_t u[HK_X25519_BYTES])
 {
-    struct hk_fe x, z, numerator, denominator;
+    struct hk_fe x, z, w, numerator, denominator, t;
     hk_fe_decode(&x, u);
-    if (!on_curve(&x)) {
-        return HK_BAD_POINT;
-    }
+    curve_equation(&w, &x);
     /* Three doublings on u alone give [8]E without a square root, and never an exceptional case. */
     hk_fe_set(&z, 1);
     for (int i = 0; i < 3; i++) {
         double_u(&x, &z);
     }
-    if (hk_fe_is_zero(&z)) {
+    hk_fe_sub(&numerator, &x, &z);
+    hk_fe_add(&denominator, &x, &z); /* zero only for u = -1, which has order 4: not after doubling */
+    /* w * denominator^2 is a square exactly if w is, and its inverse gives that of the denominator. */
+    hk_fe_mul(&w, &w, &denominator);
+    hk_fe_mul(&t, &w, &denominator);
+    bool on_curve = hk_fe_invert_is_square(&t, &t);
+    if (!on_curve || hk_fe_is_zero(&z)) {
         return HK_BAD_POINT;
     }
-    hk_fe_sub(&numerator, &x, &z);
-    hk_fe_add(&denominator, &x, &z); /* zero only for u = -1, which has order 4 */
-    hk_fe_invert(&denominator, &denominator);
-    hk_fe_mul(&numerator, &numerator, &denominator);
+    hk_fe_mul(&t, &t, &w);
+    hk_fe_mul(&numerator, &numerator, &t);
     memset(out, 0, sizeof(*out));
     hk_fe_encode(out->bytes, &numerator);
     return HK_OK;
