@@ -8,8 +8,9 @@
  * gets the same bytes again and is not executed again.
  *
  * Threads: every function may be called from several threads for one session at once (there is a lock
- * inside); hk_session_init and hk_session_wipe must be alone. The memory belongs to the caller; answers that
- * are kept are allocated one by one and freed by eviction, hk_session_close and hk_session_wipe. */
+ * inside); those that make a session and hk_session_wipe must be alone. The memory belongs to the caller;
+ * answers that are kept are allocated one by one and freed by eviction, hk_session_close and hk_session_wipe.
+ */
 #ifndef HALFKEY_PROTOCOL_SESSION_H
 #define HALFKEY_PROTOCOL_SESSION_H
 
@@ -105,6 +106,10 @@ HK_CHECK enum hk_error hk_session_accept(struct hk_session *session, struct hk_s
                                          const struct hk_frame *frame, uint8_t out[HK_HANDSHAKE_BYTES_MAX],
                                          size_t *size);
 
+/* Makes a session of a finished handshake, whichever it was; the two above end with this. */
+void hk_session_start(struct hk_session *session, struct hk_session_keys *keys, bool is_service,
+                      const uint8_t id[HK_SESSION_ID_BYTES], const struct hk_noise_result *result);
+
 /* ---- the device's side ---- */
 
 /* Seals a request: size + HK_FRAME_OVERHEAD bytes to `out`, the counter that it got to *counter.
@@ -151,6 +156,8 @@ void hk_session_forget(struct hk_session *session, uint64_t request_counter);
 bool hk_session_is_over(struct hk_session *session) HK_CHECK;
 /* True if it has less than a tenth of its frames or time left: time to open another one. */
 bool hk_session_is_old(struct hk_session *session) HK_CHECK;
+/* True if it was established more than so many seconds ago. */
+bool hk_session_is_older(struct hk_session *session, uint64_t seconds) HK_CHECK;
 /* Lets go of kept answers older than HK_SESSION_ANSWER_SECONDS. */
 void hk_session_trim(struct hk_session *session);
 /* Wipes keys and kept answers; every later call says HK_NOT_FOUND. May run beside other calls. The keys'

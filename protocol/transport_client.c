@@ -1,0 +1,295 @@
+#include "protocol/transport.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A context with its operation, used by one call at a time and kept for the next. */
+struct line {
+    nng_ctx context;
+    nng_aio *aio;
+    struct line *next;      /* while it is idle */
+    struct line *next_busy; /* while a call has it */
+};
+
+struct hk_endpoint {
+    nng_socket socket;
+    nng_dialer dialer;
+    char *url;
+    pthread_mutex_t lock;
+    pthread_cond_t left;
+    struct line *idle, *busy;
+    bool dialing, closing;
+    atomic_int pipes; /* connections that are up */
+};
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    struct hk_endpoint *endpoint = argument;
+    (void)pipe;
+    if (event == NNG_PIPE_EV_ADD_POST) {
+        endpoint->pipes++;
+    } else if (event == NNG_PIPE_EV_REM_POST) {
+        endpoint->pipes--;
+    }
+}
+
+enum hk_error hk_endpoint_new(struct hk_endpoint **out, const char *url)
+{
+    struct hk_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    char *copy = strdup(url);
+    if (endpoint == NULL || copy == NULL || nng_req0_open(&endpoint->socket) != 0) {
+        free(endpoint);
+        free(copy);
+        return HK_NO_MEMORY;
+    }
+    endpoint->url = copy;
+    pthread_mutex_init(&endpoint->lock, NULL);
+    pthread_cond_init(&endpoint->left, NULL);
+    /* Nothing is sent twice: what may be repeated, and when, is decided above the session. */
+    if (nng_socket_set_ms(endpoint->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE) != 0 ||
+        nng_socket_set_size(endpoint->socket, NNG_OPT_RECVMAXSZ, HK_FRAME_MAX + 4) != 0 ||
+        nng_socket_set_ms(endpoint->socket, NNG_OPT_RECONNMINT, 20) != 0 ||
+        nng_socket_set_ms(endpoint->socket, NNG_OPT_RECONNMAXT, 500) != 0 ||
+        nng_pipe_notify(endpoint->socket, NNG_PIPE_EV_ADD_POST, on_pipe, endpoint) != 0 ||
+        nng_pipe_notify(endpoint->socket, NNG_PIPE_EV_REM_POST, on_pipe, endpoint) != 0 ||
+        nng_dialer_create(&endpoint->dialer, endpoint->socket, url) != 0) {
+        hk_endpoint_free(endpoint);
+        return HK_BAD_ENCODING;
+    }
+    *out = endpoint;
+    return HK_OK;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static nng_duration time_left(uint64_t deadline)
+{
+    uint64_t now = now_ms();
+    return deadline > now ? (nng_duration)(deadline - now) : 0;
+}
+
+/* ---- lines ---- */
+static struct line *line_new(struct hk_endpoint *endpoint)
+{
+    struct line *line = calloc(1, sizeof(*line));
+    if (line == NULL) {
+        return NULL;
+    }
+    if (nng_aio_alloc(&line->aio, NULL, NULL) != 0) {
+        free(line);
+        return NULL;
+    }
+    if (nng_ctx_open(&line->context, endpoint->socket) != 0) {
+        nng_aio_free(line->aio);
+        free(line);
+        return NULL;
+    }
+    return line;
+}
+
+static void line_free(struct line *line)
+{
+    nng_aio_stop(line->aio);
+    nng_ctx_close(line->context);
+    nng_aio_free(line->aio);
+    free(line);
+}
+
+static enum hk_error line_take(struct hk_endpoint *endpoint, struct line **out)
+{
+    enum hk_error error = HK_UNREACHABLE;
+    pthread_mutex_lock(&endpoint->lock);
+    if (!endpoint->closing) {
+        struct line *line = endpoint->idle;
+        if (line != NULL) {
+            endpoint->idle = line->next;
+        } else {
+            line = line_new(endpoint);
+        }
+        error = HK_NO_MEMORY;
+        if (line != NULL) {
+            line->next_busy = endpoint->busy;
+            endpoint->busy = line;
+            *out = line;
+            error = HK_OK;
+        }
+    }
+    pthread_mutex_unlock(&endpoint->lock);
+    return error;
+}
+
+static void line_give(struct hk_endpoint *endpoint, struct line *line)
+{
+    pthread_mutex_lock(&endpoint->lock);
+    for (struct line **at = &endpoint->busy; *at != NULL; at = &(*at)->next_busy) {
+        if (*at == line) {
+            *at = line->next_busy;
+            break;
+        }
+    }
+    line->next = endpoint->idle;
+    endpoint->idle = line;
+    pthread_cond_broadcast(&endpoint->left);
+    pthread_mutex_unlock(&endpoint->lock);
+}
+
+/* ---- a call ---- */
+static enum hk_error error_of(int result)
+{
+    switch (result) {
+    case 0:
+        return HK_OK;
+    case NNG_ETIMEDOUT:
+        return HK_TIMEOUT;
+    case NNG_ENOMEM:
+        return HK_NO_MEMORY;
+    default:
+        return HK_UNREACHABLE;
+    }
+}
+
+/* A dialer that works in the background reports nothing, so a service that is not there would be a timeout.
+ * One connection of our own tells at once. */
+static enum hk_error probe(struct hk_endpoint *endpoint, struct line *line, uint64_t deadline)
+{
+    nng_stream_dialer *dialer;
+    if (nng_stream_dialer_alloc(&dialer, endpoint->url) != 0) {
+        return HK_OK; /* a transport without streams: the call itself will tell */
+    }
+    nng_aio_set_timeout(line->aio, time_left(deadline));
+    nng_stream_dialer_dial(dialer, line->aio);
+    nng_aio_wait(line->aio);
+    int result = nng_aio_result(line->aio);
+    if (result == 0) {
+        nng_stream *stream = nng_aio_get_output(line->aio, 0);
+        nng_stream_close(stream);
+        nng_stream_free(stream);
+    }
+    nng_stream_dialer_close(dialer);
+    nng_stream_dialer_free(dialer);
+    return result == NNG_ENOMEM ? HK_NO_MEMORY : result == 0 ? HK_OK : HK_UNREACHABLE;
+}
+
+static enum hk_error connect_if_needed(struct hk_endpoint *endpoint, struct line *line, uint64_t deadline)
+{
+    if (endpoint->pipes > 0) {
+        return HK_OK;
+    }
+    enum hk_error error = probe(endpoint, line, deadline);
+    if (error != HK_OK) {
+        return error;
+    }
+    pthread_mutex_lock(&endpoint->lock);
+    if (!endpoint->dialing && nng_dialer_start(endpoint->dialer, NNG_FLAG_NONBLOCK) == 0) {
+        endpoint->dialing = true;
+    }
+    pthread_mutex_unlock(&endpoint->lock);
+    return HK_OK;
+}
+
+static enum hk_error exchange(struct line *line, nng_msg *message, uint64_t deadline, nng_msg **answer)
+{
+    nng_aio_set_msg(line->aio, message);
+    nng_aio_set_timeout(line->aio, time_left(deadline));
+    nng_ctx_send(line->context, line->aio);
+    nng_aio_wait(line->aio);
+    int result = nng_aio_result(line->aio);
+    if (result != 0) {
+        nng_msg_free(message);
+        return error_of(result);
+    }
+    nng_aio_set_timeout(line->aio, time_left(deadline));
+    nng_ctx_recv(line->context, line->aio);
+    nng_aio_wait(line->aio);
+    result = nng_aio_result(line->aio);
+    if (result == 0) {
+        *answer = nng_aio_get_msg(line->aio);
+    }
+    return error_of(result);
+}
+
+static enum hk_error take_answer(nng_msg *message, uint8_t *answer, size_t max, size_t *answer_size)
+{
+    size_t size = nng_msg_len(message);
+    enum hk_error error = HK_TOO_LARGE;
+    if (size <= max) {
+        memcpy(answer, nng_msg_body(message), size);
+        *answer_size = size;
+        error = HK_OK;
+    }
+    nng_msg_free(message);
+    return error;
+}
+
+enum hk_error hk_endpoint_call(struct hk_endpoint *endpoint, const void *request, size_t size,
+                               uint8_t *answer, size_t max, size_t *answer_size, int timeout_ms)
+{
+    uint64_t deadline = now_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : HK_TIMEOUT_MS);
+    struct line *line;
+    nng_msg *message, *received = NULL;
+    if (size > HK_FRAME_MAX) {
+        return HK_TOO_LARGE;
+    }
+    enum hk_error error = line_take(endpoint, &line);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = connect_if_needed(endpoint, line, deadline);
+    if (error == HK_OK && nng_msg_alloc(&message, size) != 0) {
+        error = HK_NO_MEMORY;
+    }
+    if (error == HK_OK) {
+        memcpy(nng_msg_body(message), request, size);
+        error = exchange(line, message, deadline, &received);
+    }
+    if (error == HK_OK) {
+        error = take_answer(received, answer, max, answer_size);
+    }
+    line_give(endpoint, line);
+    return error;
+}
+
+/* Closing a socket under operations in flight can hang, so first every call is made to leave. The
+ * cancellation is repeated because a call may be between its two operations. */
+void hk_endpoint_free(struct hk_endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&endpoint->lock);
+    endpoint->closing = true;
+    while (endpoint->busy != NULL) {
+        for (struct line *line = endpoint->busy; line != NULL; line = line->next_busy) {
+            nng_aio_abort(line->aio, NNG_ECLOSED);
+        }
+        struct timespec soon;
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_nsec += 20 * 1000000;
+        if (soon.tv_nsec >= 1000000000) {
+            soon.tv_nsec -= 1000000000;
+            soon.tv_sec++;
+        }
+        pthread_cond_timedwait(&endpoint->left, &endpoint->lock, &soon);
+    }
+    pthread_mutex_unlock(&endpoint->lock);
+    while (endpoint->idle != NULL) {
+        struct line *line = endpoint->idle;
+        endpoint->idle = line->next;
+        line_free(line);
+    }
+    nng_close(endpoint->socket);
+    pthread_cond_destroy(&endpoint->left);
+    pthread_mutex_destroy(&endpoint->lock);
+    free(endpoint->url);
+    free(endpoint);
+}

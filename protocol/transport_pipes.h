@@ -1,0 +1,33 @@
+/* transport_pipes.h - the connections of a listener: whom they come from and which devices use them.
+ *
+ * A part of transport.h and used by nothing else. A connection is marked with the static key of every device
+ * whose authentic frames came over it, so that a revocation can close all of them; one that more than four
+ * devices use counts as marked with every key. All functions may be called from any thread. */
+#ifndef HALFKEY_PROTOCOL_TRANSPORT_PIPES_H
+#define HALFKEY_PROTOCOL_TRANSPORT_PIPES_H
+
+#include "protocol/transport.h"
+
+#define HK_PIPE_MARKS 4
+#define HK_PIPE_SENDING_MAX 64 /* answers that wait for one peer to read */
+
+struct hk_pipes;
+struct hk_pipes *hk_pipes_new(void) HK_CHECK;
+void hk_pipes_free(struct hk_pipes *pipes);
+
+/* False if there is no memory for it. */
+bool hk_pipes_add(struct hk_pipes *pipes, uint32_t id, const struct hk_peer *peer) HK_CHECK;
+void hk_pipes_remove(struct hk_pipes *pipes, uint32_t id);
+
+/* An answer begins, and ends, to be sent. False if too many wait already. */
+bool hk_pipes_sending(struct hk_pipes *pipes, uint32_t id) HK_CHECK;
+void hk_pipes_sent(struct hk_pipes *pipes, uint32_t id);
+
+/* All zero and local if the connection is gone. */
+void hk_pipes_peer(struct hk_pipes *pipes, uint32_t id, struct hk_peer *out);
+void hk_pipes_mark(struct hk_pipes *pipes, uint32_t id, const uint8_t key[32]);
+/* Up to `max` connections that are marked with this key and were not given out before; their number. */
+size_t hk_pipes_take_marked(struct hk_pipes *pipes, const uint8_t key[32], uint32_t *out,
+                            size_t max) HK_CHECK;
+
+#endif
