@@ -42,6 +42,15 @@ HK_CHECK enum hk_error hk_log_read_head(struct hk_txn *txn, const uint8_t *accou
 void hk_log_sign(struct hk_signed_head *out, const struct hk_log_head *head, const uint8_t *account,
                  const struct hk_service_keys *keys, uint64_t now);
 
+/* Begins a new generation of the account's log, above the current one (HK_CONFLICT otherwise); its first leaf
+ * holds the last head of the old one. For adopt-restore. */
+HK_CHECK enum hk_error hk_log_begin_generation(struct hk_txn *txn, const uint8_t *account,
+                                               uint64_t generation, uint64_t now);
+
+/* Makes the tree of the current generation anew from its leaves and compares every stored node: HK_LOG_FORKED
+ * if something differs or is missing. */
+HK_CHECK enum hk_error hk_log_verify(struct hk_txn *txn, const uint8_t *account);
+
 /* Copies leaves [start, start + count) of a generation: at most `max` bytes to `out`, one after the other,
  * spans into it to `leaves`. Fewer come if `out` is full or the log ends: *found says how many. HK_NOT_FOUND
  * if there is no such generation. */

@@ -251,8 +251,8 @@ HK_CHECK enum hk_error hk_store_get_certificate(struct hk_txn *txn, const uint8_
                                                 size_t max, size_t *size);
 
 /* A device's signed record, likewise. */
-HK_CHECK enum hk_error hk_store_put_record(struct hk_txn *txn, const uint8_t *serial, const void *record,
-                                           size_t size);
+HK_CHECK enum hk_error hk_store_put_record(struct hk_txn *txn, const uint8_t *account, const uint8_t *serial,
+                                           const void *record, size_t size);
 HK_CHECK enum hk_error hk_store_get_record(struct hk_txn *txn, const uint8_t *serial, uint8_t *out,
                                            size_t max, size_t *size);
 

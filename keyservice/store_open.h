@@ -1,0 +1,91 @@
+/* store_open.h - the store from the side of those who keep it: opening, the writing transaction, generations.
+ *
+ * For the vault, the writer and the offline tools only; operations use keyservice/store.h. There is one
+ * writing transaction at a time. Its commit does not erase slots: whoever commits asks which are condemned
+ * and overwrites them (keyservice/generation.h). */
+#ifndef HALFKEY_KEYSERVICE_STORE_OPEN_H
+#define HALFKEY_KEYSERVICE_STORE_OPEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/error.h"
+#include "keyservice/slots.h"
+#include "keyservice/store.h"
+#include "protocol/merkle.h"
+
+#define HK_STORE_READERS 16
+
+/* Opens the database, making it with `create` (generation 1), and migrates it. `slots` is borrowed.
+ * HK_NOT_FOUND; with a sentence in reason[256]: HK_IO, HK_UNSUPPORTED (made by a newer version). Freed by
+ * hk_store_close. */
+HK_CHECK enum hk_error hk_store_open(struct hk_store **store, const char *path, struct hk_slots *slots,
+                                     bool create, char reason[256]);
+void hk_store_close(struct hk_store *store); /* NULL is allowed */
+
+/* -- the writing transaction -- */
+HK_CHECK enum hk_error hk_store_write_begin(struct hk_store *store, struct hk_txn **txn);
+/* Durable when it returns HK_OK. On failure everything is rolled back, and hk_store_allocated says which
+ * slots are now without a row. */
+HK_CHECK enum hk_error hk_store_write_commit(struct hk_txn *txn);
+void hk_store_write_rollback(struct hk_txn *txn);
+/* A savepoint: changes after it can be undone alone; what was condemned after it is not any more. HK_INTERNAL
+ * if the database gave up the whole transaction. */
+HK_CHECK enum hk_error hk_store_savepoint(struct hk_txn *txn);
+HK_CHECK enum hk_error hk_store_savepoint_keep(struct hk_txn *txn);
+HK_CHECK enum hk_error hk_store_savepoint_undo(struct hk_txn *txn);
+/* Slots to overwrite after the commit; slots taken in this transaction. Valid until the next
+ * hk_store_write_begin. */
+const uint64_t *hk_store_condemned(const struct hk_txn *txn, size_t *count);
+const uint64_t *hk_store_allocated(const struct hk_txn *txn, size_t *count);
+/* True if something secret was deleted that only a checkpoint removes from the database's journal. */
+bool hk_store_wants_checkpoint(const struct hk_txn *txn) HK_CHECK;
+
+/* Empties the write-ahead log into the database. Outside of a transaction, on the writer's thread. HK_BUSY if
+ * a reader held it back for two seconds. */
+HK_CHECK enum hk_error hk_store_checkpoint(struct hk_store *store);
+
+/* -- generations -- */
+HK_CHECK enum hk_error hk_store_generation(struct hk_txn *txn, uint64_t *generation);
+HK_CHECK enum hk_error hk_store_set_generation(struct hk_txn *txn, uint64_t generation);
+/* The log's generation for accounts to come. */
+HK_CHECK enum hk_error hk_store_log_generation(struct hk_txn *txn, uint64_t *generation);
+HK_CHECK enum hk_error hk_store_set_log_generation(struct hk_txn *txn, uint64_t generation);
+
+/* Calls `each` with the slot and serial of every device that has one, until it returns an error, which is
+ * returned. */
+HK_CHECK enum hk_error hk_store_each_slot(struct hk_txn *txn, void *context,
+                                          enum hk_error (*each)(void *context, uint64_t slot,
+                                                                const uint8_t *serial));
+/* Calls `each` with every account's id. */
+HK_CHECK enum hk_error hk_store_each_account(struct hk_txn *txn, void *context,
+                                             enum hk_error (*each)(void *context, const uint8_t *id));
+/* Marks a device revoked because its slot is erased. */
+HK_CHECK enum hk_error hk_store_lose_device(struct hk_txn *txn, const uint8_t *serial, uint64_t now);
+/* The database's own consistency: HK_INTERNAL and a sentence if it is damaged. */
+HK_CHECK enum hk_error hk_store_integrity(struct hk_txn *txn, char reason[256]);
+
+/* -- the log's rows, for keyservice/log.c -- */
+struct hk_log_row {
+    uint64_t account; /* number */
+    uint64_t generation, size;
+    struct hk_frontier frontier;
+};
+/* The newest generation of an account's log. HK_NOT_FOUND: no such account. */
+HK_CHECK enum hk_error hk_store_log_get(struct hk_txn *txn, const uint8_t *account, struct hk_log_row *row);
+/* The size of one generation, and the account's number. HK_NOT_FOUND. */
+HK_CHECK enum hk_error hk_store_log_size(struct hk_txn *txn, const uint8_t *account, uint64_t generation,
+                                         uint64_t *number, uint64_t *size);
+/* Stores the row, a new one for a generation that has none. */
+HK_CHECK enum hk_error hk_store_log_put(struct hk_txn *txn, const struct hk_log_row *row);
+HK_CHECK enum hk_error hk_store_log_put_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation,
+                                             uint64_t index, const void *leaf, size_t size);
+HK_CHECK enum hk_error hk_store_log_get_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation,
+                                             uint64_t index, uint8_t *leaf, size_t max, size_t *size);
+HK_CHECK enum hk_error hk_store_log_put_node(struct hk_txn *txn, uint64_t account, uint64_t generation,
+                                             unsigned level, uint64_t index, const uint8_t *node);
+HK_CHECK enum hk_error hk_store_log_get_node(struct hk_txn *txn, uint64_t account, uint64_t generation,
+                                             unsigned level, uint64_t index, uint8_t *node);
+
+#endif

@@ -1,0 +1,224 @@
+#include "keyservice/writer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "keyservice/generation.h"
+#include "keyservice/store_open.h"
+
+#define HOUR 3600
+
+struct hk_writer {
+    struct hk_vault *vault;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t woken;
+    struct hk_entry *first, *last; /* the queue */
+    size_t queued;
+    bool stopping;
+    struct hk_writer_figures figures;
+    /* the thread's own */
+    int64_t next_change, next_checkpoint; /* monotonic seconds */
+    bool wants_checkpoint;
+};
+
+static int64_t now_monotonic(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+enum hk_error hk_writer_submit(struct hk_writer *writer, struct hk_entry *entry)
+{
+    enum hk_error error = HK_OK;
+    pthread_mutex_lock(&writer->mutex);
+    if (hk_vault_is_quarantined(writer->vault)) {
+        error = HK_QUARANTINE;
+    } else if (writer->stopping) {
+        error = HK_INTERNAL;
+    } else if (writer->queued >= HK_WRITER_QUEUE) {
+        error = HK_BUSY;
+    } else {
+        entry->next = NULL;
+        if (writer->last == NULL) {
+            writer->first = entry;
+            pthread_cond_signal(&writer->woken);
+        } else {
+            writer->last->next = entry;
+        }
+        writer->last = entry;
+        writer->queued++;
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}
+
+/* -- one batch -- */
+
+/* HK_INTERNAL: the database gave up, the whole batch fails. A refusal is no failure. */
+static enum hk_error apply_one(struct hk_entry *entry, struct hk_txn *txn)
+{
+    enum hk_error error = hk_store_savepoint(txn);
+    if (error != HK_OK) {
+        return HK_INTERNAL;
+    }
+    entry->outcome = entry->apply(entry, txn);
+    if (entry->outcome == HK_OK) {
+        return hk_store_savepoint_keep(txn);
+    }
+    error = hk_store_savepoint_undo(txn);
+    if (error != HK_OK || entry->refused == NULL) {
+        return error;
+    }
+    error = hk_store_savepoint(txn);
+    if (error == HK_OK) {
+        error = entry->refused(entry, txn, entry->outcome) == HK_OK ? hk_store_savepoint_keep(txn)
+                                                                    : hk_store_savepoint_undo(txn);
+    }
+    return error;
+}
+
+static enum hk_error run_batch(struct hk_writer *writer, struct hk_entry *batch, bool change)
+{
+    struct hk_txn *txn;
+    enum hk_error error = hk_vault_settle(writer->vault);
+    if (error == HK_OK) {
+        error = hk_store_write_begin(hk_vault_store(writer->vault), &txn);
+    }
+    if (error != HK_OK) {
+        return error;
+    }
+    for (struct hk_entry *entry = batch; entry != NULL && error == HK_OK; entry = entry->next) {
+        error = apply_one(entry, txn);
+    }
+    if (error != HK_OK) {
+        hk_vault_abandon(writer->vault, txn);
+        return HK_INTERNAL;
+    }
+    writer->wants_checkpoint = writer->wants_checkpoint || hk_store_wants_checkpoint(txn);
+    return hk_vault_commit(writer->vault, txn, change);
+}
+
+static void finish_batch(struct hk_entry *batch, enum hk_error error)
+{
+    while (batch != NULL) {
+        struct hk_entry *entry = batch;
+        batch = entry->next; /* done may free it */
+        entry->done(entry, error == HK_OK ? entry->outcome : HK_INTERNAL);
+    }
+}
+
+/* -- the thread -- */
+
+/* Waits for work, for the hour, or for the end; takes a batch off the queue (mutex held). */
+static struct hk_entry *take_batch(struct hk_writer *writer, uint64_t *count)
+{
+    struct timespec until = {.tv_sec = writer->next_change};
+    if (writer->wants_checkpoint && writer->next_checkpoint < writer->next_change) {
+        until.tv_sec = writer->next_checkpoint;
+    }
+    while (writer->first == NULL && !writer->stopping && now_monotonic() < until.tv_sec) {
+        pthread_cond_timedwait(&writer->woken, &writer->mutex, &until);
+    }
+    struct hk_entry *batch = writer->first, *end = NULL;
+    *count = 0;
+    for (struct hk_entry *entry = batch; entry != NULL && *count < HK_WRITER_BATCH; entry = entry->next) {
+        end = entry;
+        ++*count;
+    }
+    if (end != NULL) {
+        writer->first = end->next;
+        writer->last = writer->first == NULL ? NULL : writer->last;
+        writer->queued -= *count;
+        end->next = NULL;
+    }
+    return batch;
+}
+
+/* After an epoch's end the old halves are still in the journal; nobody waits for their going. */
+static void checkpoint_if_due(struct hk_writer *writer)
+{
+    if (writer->wants_checkpoint && now_monotonic() >= writer->next_checkpoint) {
+        writer->next_checkpoint = now_monotonic() + 1;
+        writer->wants_checkpoint = hk_store_checkpoint(hk_vault_store(writer->vault)) != HK_OK;
+    }
+}
+
+static void *writer_thread(void *context)
+{
+    struct hk_writer *writer = context;
+    pthread_mutex_lock(&writer->mutex);
+    for (;;) {
+        uint64_t count;
+        struct hk_entry *batch = take_batch(writer, &count);
+        if (batch == NULL && writer->stopping) {
+            break;
+        }
+        pthread_mutex_unlock(&writer->mutex);
+        bool change = now_monotonic() >= writer->next_change;
+        enum hk_error error = HK_OK;
+        if (batch != NULL || change) {
+            error = run_batch(writer, batch, change);
+            if (change) {
+                writer->next_change = now_monotonic() + (error == HK_OK ? HOUR : 1);
+            }
+            finish_batch(batch, error);
+        }
+        checkpoint_if_due(writer);
+        pthread_mutex_lock(&writer->mutex);
+        writer->figures.entries += count;
+        writer->figures.commits += error == HK_OK && batch != NULL;
+        writer->figures.failures += error != HK_OK;
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return NULL;
+}
+
+enum hk_error hk_writer_start(struct hk_writer **out, struct hk_vault *vault)
+{
+    struct hk_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL) {
+        return HK_NO_MEMORY;
+    }
+    writer->vault = vault;
+    /* In quarantine nothing is submitted and the generation is left alone. */
+    writer->next_change = hk_vault_is_quarantined(vault) ? INT32_MAX : now_monotonic() + HOUR;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->woken, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&writer->mutex, NULL);
+    if (pthread_create(&writer->thread, NULL, writer_thread, writer) != 0) {
+        pthread_mutex_destroy(&writer->mutex);
+        pthread_cond_destroy(&writer->woken);
+        free(writer);
+        return HK_INTERNAL;
+    }
+    *out = writer;
+    return HK_OK;
+}
+
+void hk_writer_stop(struct hk_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&writer->mutex);
+    writer->stopping = true;
+    pthread_cond_signal(&writer->woken);
+    pthread_mutex_unlock(&writer->mutex);
+    pthread_join(writer->thread, NULL);
+    pthread_mutex_destroy(&writer->mutex);
+    pthread_cond_destroy(&writer->woken);
+    free(writer);
+}
+
+void hk_writer_figures(struct hk_writer *writer, struct hk_writer_figures *figures)
+{
+    pthread_mutex_lock(&writer->mutex);
+    *figures = writer->figures;
+    pthread_mutex_unlock(&writer->mutex);
+}
