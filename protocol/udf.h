@@ -15,7 +15,7 @@
 #include "protocol/message.h"
 
 #define HK_UDF_BYTES 64
-#define HK_UDF_TEXT_MAX 131      /* all 520 bits as text, with the final zero */
+#define HK_UDF_TEXT_MAX 130      /* all 520 bits as text, with the final zero */
 #define HK_ACCOUNT_TEXT_BYTES 35 /* seven groups of four, with the final zero */
 #define HK_ACCOUNT_TEXT_BITS 140
 #define HK_UDF_KEY_CONTENT_TYPE "application/pkix-keyinfo"
