@@ -9,8 +9,10 @@ void hk_cbor_writer_init(struct hk_cbor_writer *writer, uint8_t *out, size_t max
 
 void hk_cbor_put_raw(struct hk_cbor_writer *writer, const void *encoded, size_t size)
 {
-    if (writer->error != HK_OK || size > writer->max - writer->size) {
+    if (writer->error == HK_OK && size > writer->max - writer->size) {
         writer->error = HK_TOO_LARGE;
+    }
+    if (writer->error != HK_OK) {
         return;
     }
     if (size != 0) {
