@@ -64,7 +64,7 @@ static void transcript_3(uint8_t out[HK_NAME_BYTES], const struct hk_group *grou
 
 /* Decodes the peer's point, checks its proof, and gives X = own + peer, which must not be the identity. */
 static enum hk_error check_peer(struct hk_point *public_key, const struct hk_group *group,
-                                const uint8_t *transcript, enum hk_role role, const uint8_t *own,
+                                const uint8_t *transcript, enum hk_prover role, const uint8_t *own,
                                 const uint8_t *peer, const uint8_t *proof)
 {
     struct hk_point mine, theirs, sum;
@@ -102,7 +102,7 @@ void hk_keygen_start(struct hk_keygen_device *run, uint8_t commitment[HK_NAME_BY
     hk_scalar_random(group, &run->half);
     group->base_mul(&point, &run->half);
     memcpy(run->point, point.bytes, group->point_bytes);
-    hk_schnorr_prove(run->proof, group, sid, HK_ROLE_DEVICE, &point, &run->half);
+    hk_schnorr_prove(run->proof, group, sid, HK_PROVER_DEVICE, &point, &run->half);
     hk_random(run->opening, sizeof(run->opening));
     commit(run->commitment, group, sid, run->point, run->proof, run->opening);
     memcpy(commitment, run->commitment, HK_NAME_BYTES);
@@ -123,7 +123,7 @@ void hk_keygen_answer(struct hk_keygen_service *run, uint8_t *point, uint8_t *pr
     hk_scalar_random(group, &run->half);
     group->base_mul(&own, &run->half);
     memcpy(run->point, own.bytes, group->point_bytes);
-    hk_schnorr_prove(proof, group, t1, HK_ROLE_SERVICE, &own, &run->half);
+    hk_schnorr_prove(proof, group, t1, HK_PROVER_SERVICE, &own, &run->half);
     memcpy(point, run->point, group->point_bytes);
     transcript_2(run->transcript, group, t1, run->point, proof);
     run->magic = SERVICE_MAGIC;
@@ -142,7 +142,7 @@ enum hk_error hk_keygen_finish(struct hk_keygen_result *result, struct hk_keygen
     uint8_t t1[HK_NAME_BYTES], t2[HK_NAME_BYTES];
     struct hk_point public_key;
     transcript_1(t1, taken.sid, taken.commitment);
-    enum hk_error error = check_peer(&public_key, group, t1, HK_ROLE_SERVICE, taken.point, point, proof);
+    enum hk_error error = check_peer(&public_key, group, t1, HK_PROVER_SERVICE, taken.point, point, proof);
     if (error != HK_OK) {
         return error;
     }
@@ -172,7 +172,7 @@ enum hk_error hk_keygen_complete(struct hk_keygen_result *result, struct hk_keyg
         return HK_BAD_PROOF;
     }
     enum hk_error error =
-        check_peer(&public_key, group, taken.sid, HK_ROLE_DEVICE, taken.point, point, proof);
+        check_peer(&public_key, group, taken.sid, HK_PROVER_DEVICE, taken.point, point, proof);
     if (error != HK_OK) {
         return error;
     }
@@ -219,7 +219,7 @@ enum hk_error hk_import_split(struct hk_keygen_result *result, uint8_t *scalar, 
     group->base_mul(&device_point, &d);
     group->base_mul(&service_point, &s);
     group->point_add(&public_key, &device_point, &service_point);
-    hk_schnorr_prove(proof, group, sid, HK_ROLE_DEVICE, &device_point, &d);
+    hk_schnorr_prove(proof, group, sid, HK_PROVER_DEVICE, &device_point, &d);
     memcpy(scalar, s.bytes, group->scalar_bytes);
     put_result(result, group, &d, device_point.bytes, service_point.bytes, &public_key);
     import_transcript(result, group, sid, proof);
@@ -238,7 +238,7 @@ enum hk_error hk_import_take(struct hk_keygen_result *result, const struct hk_gr
         return error;
     }
     group->base_mul(&service_point, &s);
-    error = check_peer(&public_key, group, sid, HK_ROLE_DEVICE, service_point.bytes, point, proof);
+    error = check_peer(&public_key, group, sid, HK_PROVER_DEVICE, service_point.bytes, point, proof);
     if (error != HK_OK) {
         return error;
     }

@@ -51,7 +51,7 @@ static void transcript_of(uint8_t out[HK_NAME_BYTES], const struct hk_refresh *r
 }
 
 static void prove(uint8_t *proof, const struct hk_group *group, const struct hk_refresh *refresh,
-                  enum hk_role role, const struct hk_scalar *half)
+                  enum hk_prover role, const struct hk_scalar *half)
 {
     uint8_t transcript[HK_NAME_BYTES];
     struct hk_point point;
@@ -72,7 +72,7 @@ enum hk_error hk_refresh_service(struct hk_scalar *new_half, uint8_t *proof, con
     if (group->scalar_is_zero(&shifted)) {
         return HK_AGAIN;
     }
-    prove(proof, group, refresh, HK_ROLE_SERVICE, &shifted);
+    prove(proof, group, refresh, HK_PROVER_SERVICE, &shifted);
     *new_half = shifted;
     return HK_OK;
 }
@@ -91,7 +91,7 @@ enum hk_error hk_refresh_device(struct hk_scalar *new_half, struct hk_point *new
     group->base_mul(&point, &delta);
     group->point_sub(&point, service_point, &point);
     transcript_of(transcript, refresh);
-    enum hk_error error = hk_schnorr_verify(group, transcript, HK_ROLE_SERVICE, &point, proof);
+    enum hk_error error = hk_schnorr_verify(group, transcript, HK_PROVER_SERVICE, &point, proof);
     if (error != HK_OK) {
         return error;
     }
@@ -107,7 +107,7 @@ enum hk_error hk_refresh_device(struct hk_scalar *new_half, struct hk_point *new
 void hk_refresh_confirm(uint8_t *proof, const struct hk_group *group, const struct hk_refresh *refresh,
                         const struct hk_scalar *new_half)
 {
-    prove(proof, group, refresh, HK_ROLE_DEVICE, new_half);
+    prove(proof, group, refresh, HK_PROVER_DEVICE, new_half);
 }
 
 enum hk_error hk_refresh_check(const struct hk_group *group, const struct hk_refresh *refresh,
@@ -119,5 +119,5 @@ enum hk_error hk_refresh_check(const struct hk_group *group, const struct hk_ref
     transcript_of(transcript, refresh);
     group->base_mul(&point, new_half);
     group->point_sub(&point, public_key, &point);
-    return hk_schnorr_verify(group, transcript, HK_ROLE_DEVICE, &point, proof);
+    return hk_schnorr_verify(group, transcript, HK_PROVER_DEVICE, &point, proof);
 }

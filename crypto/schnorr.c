@@ -5,7 +5,7 @@
 #include "crypto/random.h"
 
 static void challenge(struct hk_scalar *out, const struct hk_group *group, const uint8_t *transcript,
-                      enum hk_role role, const struct hk_point *point, const uint8_t *commitment)
+                      enum hk_prover role, const struct hk_point *point, const uint8_t *commitment)
 {
     struct hk_hash hash;
     uint8_t digest[HK_HASH_BYTES];
@@ -20,7 +20,7 @@ static void challenge(struct hk_scalar *out, const struct hk_group *group, const
 }
 
 static void draw_nonce(struct hk_scalar *out, const struct hk_group *group, const uint8_t *transcript,
-                       enum hk_role role, const struct hk_point *point, const struct hk_scalar *secret)
+                       enum hk_prover role, const struct hk_point *point, const struct hk_scalar *secret)
 {
     struct hk_hash hash;
     uint8_t random[32], digest[HK_HASH_BYTES];
@@ -44,7 +44,7 @@ static void draw_nonce(struct hk_scalar *out, const struct hk_group *group, cons
 }
 
 void hk_schnorr_prove(uint8_t *proof, const struct hk_group *group, const uint8_t transcript[HK_NAME_BYTES],
-                      enum hk_role role, const struct hk_point *point, const struct hk_scalar *secret)
+                      enum hk_prover role, const struct hk_point *point, const struct hk_scalar *secret)
 {
     struct hk_scalar nonce, response;
     struct hk_point commitment;
@@ -60,7 +60,7 @@ void hk_schnorr_prove(uint8_t *proof, const struct hk_group *group, const uint8_
 }
 
 enum hk_error hk_schnorr_verify(const struct hk_group *group, const uint8_t transcript[HK_NAME_BYTES],
-                                enum hk_role role, const struct hk_point *point, const uint8_t *proof)
+                                enum hk_prover role, const struct hk_point *point, const uint8_t *proof)
 {
     struct hk_point commitment, left, right;
     struct hk_scalar response, c;

@@ -22,7 +22,7 @@
 #define HK_SCHNORR_ED25519_BYTES 64
 
 /* Who proves. Participants' numbers are the ones of FROST. */
-enum hk_role { HK_ROLE_DEVICE = 1, HK_ROLE_SERVICE = 2 };
+enum hk_prover { HK_PROVER_DEVICE = 1, HK_PROVER_SERVICE = 2 };
 
 /* Proves knowledge of `secret`.
  *
@@ -31,13 +31,13 @@ enum hk_role { HK_ROLE_DEVICE = 1, HK_ROLE_SERVICE = 2 };
  *   point       P = [secret]B, not the identity; taken as given
  *   secret      p, not zero; constant time */
 void hk_schnorr_prove(uint8_t *proof, const struct hk_group *group, const uint8_t transcript[HK_NAME_BYTES],
-                      enum hk_role role, const struct hk_point *point, const struct hk_scalar *secret);
+                      enum hk_prover role, const struct hk_point *point, const struct hk_scalar *secret);
 
 /* Checks a proof (point_bytes + scalar_bytes, untrusted) for a decoded point. HK_BAD_POINT if P is the
  * identity or R is not strictly encoded, HK_BAD_PROOF if z is not canonical or the equation does not hold.
  * Not constant time: all public. */
 HK_CHECK enum hk_error hk_schnorr_verify(const struct hk_group *group,
-                                         const uint8_t transcript[HK_NAME_BYTES], enum hk_role role,
+                                         const uint8_t transcript[HK_NAME_BYTES], enum hk_prover role,
                                          const struct hk_point *point, const uint8_t *proof);
 
 #endif

@@ -25,29 +25,6 @@ static void finish(uint8_t out[HK_NAME_BYTES], struct hk_hash *hash)
     memcpy(out, wide, HK_NAME_BYTES);
 }
 
-void hk_sid_key(uint8_t out[HK_NAME_BYTES], const struct hk_sid_key *key)
-{
-    struct hk_hash hash;
-    hk_hash_init(&hash, "sid", 8);
-    hk_hash_add(&hash, key->handshake_hash, HK_HASH_BYTES);
-    hk_hash_add(&hash, key->request_id, HK_ID_BYTES);
-    hk_hash_add(&hash, key->account, key->account != NULL ? HK_ACCOUNT_BYTES : 0);
-    hk_hash_add_u64(&hash, key->suite);
-    hk_hash_add_u64(&hash, key->purpose);
-    hk_hash_add(&hash, key->key_id, HK_ID_BYTES);
-    hk_hash_add(&hash, key->device_key, 32);
-    hk_hash_add(&hash, key->service_key, 32);
-    finish(out, &hash);
-}
-
-void hk_sid_import(uint8_t out[HK_NAME_BYTES], const uint8_t *sid, const uint8_t *device_point,
-                   const uint8_t *proof, const uint8_t *service_point)
-{
-    hk_hash_name(out, "import", 4,
-                 (struct hk_bytes[]){HK_BYTES(sid, HK_NAME_BYTES), HK_BYTES(device_point, 32),
-                                     HK_BYTES(proof, 64), HK_BYTES(service_point, 32)});
-}
-
 void hk_sid_operation(uint8_t out[HK_NAME_BYTES], enum hk_op op, const uint8_t *handshake_hash,
                       const uint8_t *request_id, const uint8_t *account, const uint8_t *serial,
                       const uint8_t *key_id, uint64_t epoch)

@@ -23,23 +23,6 @@
 HK_CHECK enum hk_error hk_sid_pop(uint8_t out[HK_NAME_BYTES], const struct hk_secret32 *private_key,
                                   const uint8_t *public_key, const uint8_t *handshake_hash);
 
-/* What names a generation or import of a key. */
-struct hk_sid_key {
-    const uint8_t *handshake_hash; /* HK_HASH_BYTES */
-    const uint8_t *request_id;     /* of keygen-start, create-account or key-import */
-    const uint8_t *account;        /* HK_ACCOUNT_BYTES; NULL for the account key itself */
-    uint64_t suite, purpose;
-    const uint8_t *key_id;
-    const uint8_t *device_key, *service_key; /* static X25519 keys, 32 bytes */
-};
-/* H("sid", handshake hash, request id, account or empty, suite, purpose, key id, device key, service key). */
-void hk_sid_key(uint8_t out[HK_NAME_BYTES], const struct hk_sid_key *key);
-
-/* The transcript of an import, over the device's point D, its proof (64 bytes) and the service's point S, 32
- * bytes each: H("import", sid, D, proof, S). */
-void hk_sid_import(uint8_t out[HK_NAME_BYTES], const uint8_t *sid, const uint8_t *device_point,
-                   const uint8_t *proof, const uint8_t *service_point);
-
 /* H("op", op, handshake hash, request id, account, device serial, key id, epoch): one share operation. */
 void hk_sid_operation(uint8_t out[HK_NAME_BYTES], enum hk_op op, const uint8_t *handshake_hash,
                       const uint8_t *request_id, const uint8_t *account, const uint8_t *serial,
