@@ -15,7 +15,7 @@ endif
 FLAGS    = $(WARN) $(HARDEN) $(CFLAGS) -I. -MMD -MP -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 LIBS    := -lnng -lsqlite3 -lsodium -lcrypto -lqrencode -lgmp
-TESTLIBS := -lcmocka -ljansson
+TESTLIBS := -lcmocka -ljansson -lz
 
 lib_c      := $(wildcard crypto/*.c protocol/*.c)
 service_c  := $(filter-out keyservice/main.c,$(wildcard keyservice/*.c))
