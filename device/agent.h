@@ -1,0 +1,27 @@
+/* agent.h - the agent: the process that holds the unlocked halves and the session to the service.
+ *
+ * One agent runs for each state folder. It listens on a socket that only its user can reach, serves each
+ * connection in a thread of its own, locks itself when it was idle, and never writes a half anywhere but
+ * sealed into the state file. No core dumps, no ptrace. */
+#ifndef HALFKEY_DEVICE_AGENT_H
+#define HALFKEY_DEVICE_AGENT_H
+
+#include <stdbool.h>
+
+#include "crypto/error.h"
+
+#define HK_AGENT_IDLE_SECONDS 900
+#define HK_AGENT_CONNECTIONS 64
+
+struct hk_agent_settings {
+    unsigned idle_seconds; /* locks itself after so long without a command; 0 never */
+    int timeout_ms;        /* for each call to the service; 0: HK_TIMEOUT_MS */
+    bool daemon;           /* started by a command: detach, and say nothing */
+};
+
+/* Runs until SIGTERM, SIGINT or HK_AGENT_STOP; HK_OK then. HK_CONFLICT if another agent holds the folder,
+ * HK_IO if the folder or socket cannot be used; then a sentence is in reason[256]. In the foreground it
+ * prints the socket's path once it accepts connections. */
+HK_CHECK enum hk_error hk_agent_run(const struct hk_agent_settings *settings, char reason[256]);
+
+#endif
