@@ -196,5 +196,5 @@ bool hk_fe_invert_is_square(struct hk_fe *out, const struct hk_fe *a)
     hk_fe_mul(out, &t, &symbol);
     hk_fe_set(&difference, 1);
     hk_fe_sub(&difference, &symbol, &difference);
-    return hk_fe_is_zero(&difference) | hk_fe_is_zero(&symbol);
+    return ((unsigned)hk_fe_is_zero(&difference) | (unsigned)hk_fe_is_zero(&symbol)) != 0;
 }
