@@ -50,10 +50,11 @@ struct hk_enrol_key {
 
 /* Administrator: splits d1.
  *
- *   kept    a, for the new device alone; passed: d1 - a, for the service alone
- *   half    d1, constant time */
-void hk_enrol_split(struct hk_enrol_commitments *commitments, struct hk_scalar *kept,
-                    struct hk_scalar *passed, const struct hk_group *group, const struct hk_scalar *half);
+ *   kept        a, for the new device alone; passed: d1 - a, for the service alone
+ *   public_key  X, encoded; half: d1, not zero (HK_BAD_SCALAR), constant time */
+HK_CHECK enum hk_error hk_enrol_split(struct hk_enrol_commitments *commitments, struct hk_scalar *kept,
+                                      struct hk_scalar *passed, const struct hk_group *group,
+                                      const uint8_t *public_key, const struct hk_scalar *half);
 
 /* Service: checks the administrator's dealing and makes its own.
  *
@@ -84,9 +85,9 @@ HK_CHECK enum hk_error hk_enrol_take(struct hk_scalar *new_half, struct hk_point
                                      const struct hk_enrol_commitments *administrator, const uint8_t *kept,
                                      const struct hk_enrol_commitments *service, const uint8_t *given);
 
-/* The transcript that service, administrator and new device compare: H("enrol", account, both serials,
- * service key, record, invitation, epoch, count, then key id, suite, purpose and redistribution transcript of
- * each key).
+/* The transcript that service, administrator and new device compare: H("enrol", account, administrator,
+ * device, service key, record, invitation, epoch, count, then the redistribution transcript of each key,
+ * whose context is H("enrol/key", key id, suite, purpose)). A device may be enrolled with no keys at all.
  *
  *   keys  sorted by id, strictly increasing (HK_BAD_ENCODING otherwise) */
 HK_CHECK enum hk_error hk_enrol_transcript(uint8_t transcript[HK_NAME_BYTES],
