@@ -223,7 +223,7 @@ void hk_enrol_prove(uint8_t *proof, const struct hk_group *group, const uint8_t 
     struct hk_point point;
     proof_transcript(bound, transcript, key_id);
     group->base_mul(&point, new_half);
-    hk_schnorr_prove(proof, group, bound, HK_ROLE_DEVICE, &point, new_half);
+    hk_schnorr_prove(proof, group, bound, HK_PROVER_DEVICE, &point, new_half);
 }
 
 enum hk_error hk_enrol_check(const struct hk_enrol_key *key, const uint8_t transcript[HK_NAME_BYTES],
@@ -247,5 +247,5 @@ enum hk_error hk_enrol_check(const struct hk_enrol_key *key, const uint8_t trans
         return HK_BAD_PROOF;
     }
     proof_transcript(bound, transcript, key->id);
-    return hk_schnorr_verify(group, bound, HK_ROLE_DEVICE, &device_point, proof);
+    return hk_schnorr_verify(group, bound, HK_PROVER_DEVICE, &device_point, proof);
 }
