@@ -182,9 +182,11 @@ enum hk_error hk_file_read_at(int fd, void *out, size_t size, uint64_t offset)
     return HK_OK;
 }
 
+/* fdatasync also brings what is needed to find the data again, such as a new length; only times are left out.
+ */
 enum hk_error hk_file_sync(int fd)
 {
-    return !must_fail() && fsync(fd) == 0 ? HK_OK : HK_IO;
+    return !must_fail() && fdatasync(fd) == 0 ? HK_OK : HK_IO;
 }
 
 enum hk_error hk_file_sync_dir(const char *path)
@@ -198,7 +200,7 @@ enum hk_error hk_file_sync_dir(const char *path)
     if (fd < 0) {
         return HK_IO;
     }
-    enum hk_error error = hk_file_sync(fd);
+    enum hk_error error = !must_fail() && fsync(fd) == 0 ? HK_OK : HK_IO;
     close(fd);
     return error;
 }

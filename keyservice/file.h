@@ -49,7 +49,7 @@ HK_CHECK enum hk_error hk_file_create(int *fd, const char *path);
 HK_CHECK enum hk_error hk_file_write_at(int fd, const void *data, size_t size, uint64_t offset);
 HK_CHECK enum hk_error hk_file_read_at(int fd, void *out, size_t size, uint64_t offset);
 
-/* fsync of a file, and of the directory that holds `path`. */
+/* Makes a file's content durable, and the names in the directory that holds `path`. */
 HK_CHECK enum hk_error hk_file_sync(int fd);
 HK_CHECK enum hk_error hk_file_sync_dir(const char *path);
 

@@ -127,7 +127,8 @@ HK_CHECK enum hk_error hk_store_delete_account(struct hk_txn *txn, const uint8_t
 
 /* Adds a key and the half of it that belongs to the pair with device `serial` at its current epoch. HK_EXISTS
  * if the account has a key of that name, HK_CONFLICT if it has that id with another content (the same key
- * again is HK_OK and changes nothing), HK_OVER_QUOTA above HK_KEYS_MAX. */
+ * again is HK_OK and changes nothing), HK_OVER_QUOTA above HK_KEYS_MAX, HK_LOCKED while the device has a
+ * pending epoch. */
 HK_CHECK enum hk_error hk_store_put_key(struct hk_txn *txn, const struct hk_key *key, const uint8_t *serial,
                                         const struct hk_scalar *half);
 
