@@ -62,6 +62,7 @@ static atomic_uint finished;
 static pthread_mutex_t gate_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
 static bool gate_closed;
+static atomic_bool gate_reached;
 
 static enum hk_error use_apply(struct hk_entry *entry, struct hk_txn *txn)
 {
@@ -100,6 +101,7 @@ static enum hk_error gate_apply(struct hk_entry *entry, struct hk_txn *txn)
 {
     (void)entry;
     (void)txn;
+    atomic_store(&gate_reached, true);
     pthread_mutex_lock(&gate_mutex);
     while (gate_closed) {
         pthread_cond_wait(&gate_opened, &gate_mutex);
@@ -127,8 +129,11 @@ static void submit(struct use *use, const struct sample *sample,
 static void gate_close(struct use *gate)
 {
     gate_closed = true;
+    atomic_store(&gate_reached, false);
     submit(gate, &alice, gate_apply);
-    usleep(20000); /* the writer has taken it */
+    while (!atomic_load(&gate_reached)) {
+        usleep(200);
+    }
 }
 
 static void wait_for(unsigned count)
