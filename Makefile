@@ -6,6 +6,7 @@ BUILD   ?= build
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 VECTORS ?= ../shared/vectors
+TIME    ?= 60
 
 WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Werror
 HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-strict-aliasing -fno-common
@@ -26,6 +27,7 @@ vectors_c  := $(wildcard tests/vectors/*.c)
 support_c  := $(wildcard tests/support/*.c)
 unit_c     := $(wildcard tests/crypto/test_*.c tests/protocol/test_*.c tests/keyservice/test_*.c tests/device/test_*.c)
 attack_c   := $(wildcard tests/attack/test_*.c)
+fuzz_c     := $(wildcard tests/fuzz/fuzz_*.c)
 
 programs := $(BUILD)/halfkeyd $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey $(BUILD)/halfkey-bench $(BUILD)/halfkey-vectors
 ifeq (,$(wildcard keyservice/main.c))
@@ -44,7 +46,7 @@ unit_tests   := $(patsubst tests/%.c,$(BUILD)/test/%,$(unit_c))
 attack_tests := $(patsubst tests/%.c,$(BUILD)/test/%,$(attack_c))
 seam_programs := $(patsubst $(BUILD)/%,$(BUILD)/test/%,$(filter %/halfkeyd %/halfkey,$(programs)))
 
-.PHONY: all tests deps demo check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz \
+.PHONY: all tests deps demo check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz fuzzers \
         soak mutants bench cover install deb clean
 all: $(programs)
 tests: all $(unit_tests) $(attack_tests) $(seam_programs)
@@ -113,6 +115,18 @@ tsan:
 	BUILD=build-tsan tests/check unit attack
 valgrind: tests
 	BUILD=$(BUILD) WRAP="valgrind -q --error-exitcode=99 --leak-check=full" tests/check unit
+# Each target of tests/fuzz for TIME seconds, from its corpus: make fuzz TIME=600
+fuzz:
+	@$(MAKE) -s -j2 BUILD=build-fuzz CC=clang \
+	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" fuzzers
+	@for f in $(basename $(notdir $(fuzz_c))); do mkdir -p build-fuzz/corpus/$$f; echo "$$f: $(TIME) s"; \
+	    build-fuzz/fuzz/$$f -max_total_time=$(TIME) -max_len=70000 \
+	    -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$f $$(ls -d tests/fuzz/corpus/$$f) \
+	    >build-fuzz/$$f.log 2>&1 || { tail -n 40 build-fuzz/$$f.log; exit 1; }; done
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(fuzz_c))
+$(BUILD)/fuzz/%: $(BUILD)/test/obj/tests/fuzz/%.o $(BUILD)/test/libdevice.a $(BUILD)/test/libkeyservice.a $(BUILD)/test/libhalfkey.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
 lint:
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	clang-tidy --quiet $$(git ls-files '*.c') -- $(WARN) -I.
@@ -130,6 +144,6 @@ install: all
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 clean:
-	rm -rf build build-asan build-tsan build-cover
+	rm -rf build build-asan build-tsan build-cover build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
