@@ -246,9 +246,11 @@ void hk_cbor_get_map(struct hk_cbor_reader *reader, struct hk_cbor_map *map, uin
 /* Keys are compared by their encodings; each must be greater than the one before. */
 static bool key_in_order(struct hk_cbor_map *map, const uint8_t *key, size_t size)
 {
-    size_t common = size < map->key_size ? size : map->key_size;
-    int order = common == 0 ? 0 : memcmp(map->key, key, common);
-    bool ordered = map->key == NULL || order < 0 || (order == 0 && map->key_size < size);
+    bool ordered = true;
+    if (map->key != NULL) {
+        int order = memcmp(map->key, key, size < map->key_size ? size : map->key_size);
+        ordered = order < 0 || (order == 0 && map->key_size < size);
+    }
     map->key = key;
     map->key_size = size;
     return ordered;

@@ -42,7 +42,7 @@ enum hk_error hk_cose_to_be_signed(uint8_t *out, size_t max, size_t *size, const
                                    const uint8_t *account, struct hk_bytes payload)
 {
     struct hk_cbor_writer writer;
-    char aad[AAD_PREFIX_BYTES + HK_COSE_TYPE_MAX];
+    uint8_t aad[AAD_PREFIX_BYTES + HK_COSE_TYPE_MAX];
     size_t type_size = strlen(type);
     hk_cbor_writer_init(&writer, out, max);
     hk_cbor_put_array(&writer, 4);
@@ -50,7 +50,7 @@ enum hk_error hk_cose_to_be_signed(uint8_t *out, size_t max, size_t *size, const
     put_protected(&writer, type, account);
     if (type_size <= HK_COSE_TYPE_MAX) {
         memcpy(aad, AAD_PREFIX, AAD_PREFIX_BYTES);
-        memcpy(aad + AAD_PREFIX_BYTES, type, type_size);
+        memcpy(aad + AAD_PREFIX_BYTES, type, type_size); /* NOLINT(bugprone-not-null-terminated-result) */
         hk_cbor_put_bytes(&writer, aad, AAD_PREFIX_BYTES + type_size);
     }
     hk_cbor_put_bytes(&writer, payload.data, payload.size);

@@ -46,9 +46,9 @@ int hk_word_number(const char *text, size_t length)
 
 static void spell_all(char *out, const unsigned *numbers, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
-        hk_word_spell(out + i * (HK_WORD_LETTERS + 1), numbers[i]);
-        out[i * (HK_WORD_LETTERS + 1) + HK_WORD_LETTERS] = i + 1 < count ? ' ' : '\0';
+    for (unsigned i = 0; i < count; i++, out += HK_WORD_LETTERS + 1) {
+        hk_word_spell(out, numbers[i]);
+        out[HK_WORD_LETTERS] = i + 1 < count ? ' ' : '\0';
     }
 }
 
