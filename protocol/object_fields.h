@@ -1,5 +1,5 @@
-/* object_fields.h - writing and reading maps with small unsigned keys, for the files of protocol/object.h
- * alone.
+/* object_fields.h - writing and reading maps with small unsigned keys: the objects of protocol/object.h, and
+ * what devices say to one another.
  *
  * A reader of such a map asks for its fields in ascending order; what it does not ask for, and what is
  * missing or out of bounds, is a fault of the input (protocol/cbor.h remembers it). */

@@ -1,0 +1,131 @@
+/* What is sealed in an enrolment: the confirming frame and the bundle, as strict CBOR maps. */
+#include <string.h>
+
+#include "device/join_channel.h"
+#include "protocol/object_fields.h"
+
+/* The hello. */
+enum { SERIAL = 1, NAME = 2, REPORT_KEY = 3, HELLO_FIELDS = 3 };
+/* The bundle. */
+enum {
+    PROFILE = 1,
+    RECORD = 2,
+    CERTIFICATE = 3,
+    CODE = 4,
+    HEAD = 5,
+    TRANSCRIPT = 6,
+    ADMINISTRATOR = 7,
+    EPOCH = 8,
+    KEYS = 9,
+    BUNDLE_FIELDS = 9
+};
+/* One key of it. */
+enum { ID = 1, DEVICE_POINT = 2, COMMITMENT = 3, PASSED = 4, KEPT = 5, KEY_FIELDS = 5 };
+
+enum hk_error hk_join_hello_encode(const struct hk_join_hello *hello, uint8_t *out, size_t max, size_t *size)
+{
+    struct hk_cbor_writer writer;
+    hk_cbor_writer_init(&writer, out, max);
+    hk_cbor_put_map(&writer, HELLO_FIELDS);
+    hk_put_bytes_field(&writer, SERIAL, hello->serial, HK_ID_BYTES);
+    hk_put_name_field(&writer, NAME, hello->name, HK_NAME_MAX);
+    hk_put_bytes_field(&writer, REPORT_KEY, hello->report_key, 32);
+    return hk_cbor_writer_finish(&writer, size);
+}
+
+enum hk_error hk_join_hello_decode(struct hk_join_hello *out, const void *data, size_t size)
+{
+    struct hk_cbor_reader reader;
+    hk_cbor_reader_init(&reader, data, size);
+    struct hk_join_hello found;
+    memset(&found, 0, sizeof(found));
+    struct hk_fields fields = hk_fields_begin(&reader, HELLO_FIELDS);
+    hk_fields_fixed(&fields, SERIAL, found.serial, HK_ID_BYTES);
+    hk_fields_name(&fields, NAME, found.name, HK_NAME_MAX);
+    hk_fields_fixed(&fields, REPORT_KEY, found.report_key, 32);
+    hk_fields_end(&fields);
+    enum hk_error error = hk_cbor_reader_finish(&reader);
+    if (error == HK_OK) {
+        *out = found;
+    }
+    return error;
+}
+
+enum hk_error hk_join_bundle_encode(const struct hk_join_bundle *bundle, uint8_t *out, size_t max,
+                                    size_t *size)
+{
+    uint8_t head[HK_HEAD_BYTES];
+    hk_head_encode(head, &bundle->head);
+    struct hk_cbor_writer writer;
+    hk_cbor_writer_init(&writer, out, max);
+    hk_cbor_put_map(&writer, BUNDLE_FIELDS);
+    hk_put_bytes_field(&writer, PROFILE, bundle->profile.data, bundle->profile.size);
+    hk_put_bytes_field(&writer, RECORD, bundle->record.data, bundle->record.size);
+    hk_put_bytes_field(&writer, CERTIFICATE, bundle->certificate.data, bundle->certificate.size);
+    hk_put_bytes_field(&writer, CODE, bundle->code, sizeof(bundle->code));
+    hk_put_bytes_field(&writer, HEAD, head, sizeof(head));
+    hk_put_bytes_field(&writer, TRANSCRIPT, bundle->transcript, 32);
+    hk_put_bytes_field(&writer, ADMINISTRATOR, bundle->administrator, HK_ID_BYTES);
+    hk_put_uint_field(&writer, EPOCH, bundle->epoch);
+    hk_cbor_put_uint(&writer, KEYS);
+    hk_cbor_put_array(&writer, bundle->key_count);
+    for (size_t i = 0; i < bundle->key_count && i < HK_KEYS_MAX; i++) {
+        const struct hk_join_key *key = &bundle->keys[i];
+        hk_cbor_put_map(&writer, KEY_FIELDS);
+        hk_put_bytes_field(&writer, ID, key->id, HK_ID_BYTES);
+        hk_put_bytes_field(&writer, DEVICE_POINT, key->device_point, 32);
+        hk_put_bytes_field(&writer, COMMITMENT, key->commitment, 32);
+        hk_put_bytes_field(&writer, PASSED, key->passed, 32);
+        hk_put_bytes_field(&writer, KEPT, key->kept, 32);
+    }
+    return bundle->key_count > HK_KEYS_MAX ? HK_BAD_ENCODING : hk_cbor_writer_finish(&writer, size);
+}
+
+static struct hk_bytes get_object(struct hk_fields *fields, uint64_t key, size_t max)
+{
+    hk_fields_need(fields, key);
+    return hk_cbor_get_bytes(fields->reader, 1, max);
+}
+
+static void get_key(struct hk_cbor_reader *reader, struct hk_join_key *key)
+{
+    struct hk_fields fields = hk_fields_begin(reader, KEY_FIELDS);
+    hk_fields_fixed(&fields, ID, key->id, HK_ID_BYTES);
+    hk_fields_fixed(&fields, DEVICE_POINT, key->device_point, 32);
+    hk_fields_fixed(&fields, COMMITMENT, key->commitment, 32);
+    hk_fields_fixed(&fields, PASSED, key->passed, 32);
+    hk_fields_fixed(&fields, KEPT, key->kept, 32);
+    hk_fields_end(&fields);
+}
+
+enum hk_error hk_join_bundle_decode(struct hk_join_bundle *out, const void *data, size_t size)
+{
+    struct hk_cbor_reader reader;
+    hk_cbor_reader_init(&reader, data, size);
+    memset(out, 0, sizeof(*out));
+    uint8_t head[HK_HEAD_BYTES] = {0};
+    struct hk_fields fields = hk_fields_begin(&reader, BUNDLE_FIELDS);
+    out->profile = get_object(&fields, PROFILE, HK_JOIN_RELAY_MAX);
+    out->record = get_object(&fields, RECORD, HK_SMALL_OBJECT_MAX);
+    out->certificate = get_object(&fields, CERTIFICATE, HK_SMALL_OBJECT_MAX);
+    hk_fields_fixed(&fields, CODE, out->code, sizeof(out->code));
+    hk_fields_fixed(&fields, HEAD, head, sizeof(head));
+    hk_fields_fixed(&fields, TRANSCRIPT, out->transcript, 32);
+    hk_fields_fixed(&fields, ADMINISTRATOR, out->administrator, HK_ID_BYTES);
+    out->epoch = hk_fields_uint(&fields, EPOCH, UINT64_MAX);
+    hk_fields_need(&fields, KEYS);
+    out->key_count = (size_t)hk_cbor_get_array(&reader, HK_KEYS_MAX);
+    for (size_t i = 0; i < out->key_count; i++) {
+        get_key(&reader, &out->keys[i]);
+        if (i > 0 && memcmp(out->keys[i - 1].id, out->keys[i].id, HK_ID_BYTES) >= 0) {
+            hk_cbor_fail(&reader);
+        }
+    }
+    hk_fields_end(&fields);
+    hk_head_decode(&out->head, head);
+    enum hk_error error = hk_cbor_reader_finish(&reader);
+    if (error != HK_OK) {
+        hk_wipe(out, sizeof(*out));
+    }
+    return error;
+}
