@@ -1,0 +1,144 @@
+/* agent_core.h - what the agent's operations share: the state, its seal, the client, and the gate.
+ *
+ * An operation (op_*.c) gets the core, the request and the answer to fill, and runs in the thread of its
+ * connection. The agent takes the gate before it calls: shared for operations that only use halves, alone
+ * for those that change state; an operation that waits for people opens the gate meanwhile
+ * (hk_core_wait_begin, _end) and looks at the state again afterwards. */
+#ifndef HALFKEY_DEVICE_AGENT_CORE_H
+#define HALFKEY_DEVICE_AGENT_CORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "device/agent.h"
+#include "device/agent_protocol.h"
+#include "device/client.h"
+#include "device/home.h"
+#include "device/state.h"
+
+struct hk_masks; /* op_agree.c: prepared masks */
+struct hk_join;  /* op_join.c: a join between its two commands */
+
+/* In memory from hk_secret_new: lives as long as the agent. */
+struct hk_core {
+    struct hk_agent_settings settings;
+    struct hk_home home;
+    pthread_rwlock_t gate;
+    /* under the gate */
+    struct hk_state *state; /* NULL: no account, or locked */
+    struct hk_state_seal seal;
+    struct hk_client *client; /* NULL: as above */
+    uint64_t lock_count;      /* how often it was locked: tells an operation that waited */
+    /* of one module each, freed by its own function when the agent locks or ends */
+    struct hk_masks *masks;
+    void *approval; /* op_approve.c: the invitation and the handshake that wait for a yes */
+    struct hk_join *join;
+    /* not under the gate */
+    atomic_bool stopping;
+    atomic_llong last_command; /* CLOCK_BOOTTIME, seconds */
+};
+
+/* What an operation is given. */
+struct hk_op_call {
+    struct hk_core *core;
+    const struct hk_agent_message *request;
+    struct hk_agent_message *answer; /* spans must point into `memory` or the request, or live for ever */
+    char *sentence;                  /* 512 bytes, "" at first: what to tell the user about the error */
+    uint8_t *memory;                 /* see hk_op_memory */
+    size_t memory_size, memory_used;
+};
+/* Room for an answer's data that lives until the answer is sent, wiped then; NULL if there is no more. */
+void *hk_op_memory(struct hk_op_call *call, size_t size) HK_CHECK;
+/* Adds a copy of the data to the answer. False if there is no room. */
+bool hk_op_put(struct hk_op_call *call, enum hk_agent_field field, const void *data, size_t size) HK_CHECK;
+/* The sentence for the user, formatted; returns `error`. */
+enum hk_error hk_op_fail(struct hk_op_call *call, enum hk_error error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Opens the gate while waiting for people or other devices, and takes it again, alone. HK_AGENT_LOCKED if the
+ * agent was locked meanwhile, HK_UNREACHABLE if it is ending: then leave at once (the gate is held in any
+ * case). */
+void hk_core_wait_begin(struct hk_core *core);
+HK_CHECK enum hk_error hk_core_wait_end(struct hk_core *core);
+
+/* Writes the state durably (hk_state_write with the core's seal and home). */
+HK_CHECK enum hk_error hk_core_save(struct hk_core *core, const char *seam);
+
+/* Makes a client for the state's address and tells it who asks (hk_core_identify). Needs core->state. */
+HK_CHECK enum hk_error hk_core_connect(struct hk_core *core, const char **reason);
+/* Tells the client epoch, tag, keys and revocations of the state, after one of them changed. */
+void hk_core_identify(struct hk_core *core);
+
+/* Drops client, state and everything of the modules; halves are wiped. */
+void hk_core_lock(struct hk_core *core);
+
+/* ---- shared by operations ---- */
+
+/* The account key's signature by device and service over a COSE Sig_structure (op_object.c), once each, with
+ * nonces of its own: assembles the signed object of this type around `payload`. */
+HK_CHECK enum hk_error hk_account_sign(struct hk_core *core, const char *type, struct hk_bytes payload,
+                                       uint8_t *out, size_t max, size_t *size);
+
+/* A signature with any key of purpose sign or account (op_sign.c); 64 bytes for Ed25519. */
+HK_CHECK enum hk_error hk_core_cosign(struct hk_core *core, const struct hk_state_key *key,
+                                      enum hk_sign_kind kind, struct hk_bytes namespace,
+                                      struct hk_bytes message, uint8_t signature[64]);
+
+/* Signs a device's record and its revocation certificate (op_object.c). `code` is the printed code whose hash
+ * goes into the record. Outputs have room for HK_SMALL_OBJECT_MAX each. */
+HK_CHECK enum hk_error hk_account_sign_record(struct hk_core *core, const struct hk_device_record *record,
+                                              uint8_t *out, size_t *size);
+HK_CHECK enum hk_error hk_account_sign_revocation(struct hk_core *core, const uint8_t serial[HK_ID_BYTES],
+                                                  uint8_t *out, size_t *size);
+
+/* Signs, puts and stores the next profile (op_object.c): the present one with `change` applied to it.
+ * `change` may return an error to give up. The state's profile is fetched again first if the service has a
+ * newer one. */
+typedef enum hk_error (*hk_profile_change)(void *argument, struct hk_profile *profile);
+HK_CHECK enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument);
+
+/* The whole refresh, steps 1 to 6, or what is left of one (op_refresh.c). HK_LOCKED while an enrolment is
+ * open. */
+HK_CHECK enum hk_error hk_core_refresh(struct hk_core *core);
+
+/* Goes on with, or cleans, whatever a crash cut short: pending keys, refresh, profile, enrolment, join.
+ * Called after every unlock and before every operation that asks the service, until it has succeeded once. */
+HK_CHECK enum hk_error hk_core_resume(struct hk_core *core);
+/* The parts of it that belong to other files. */
+HK_CHECK enum hk_error hk_resume_init(struct hk_core *core);      /* op_init.c */
+HK_CHECK enum hk_error hk_resume_keys(struct hk_core *core);      /* op_key.c */
+HK_CHECK enum hk_error hk_resume_join(struct hk_core *core);      /* op_join.c: phase HK_PHASE_JOINING */
+HK_CHECK enum hk_error hk_resume_enrolment(struct hk_core *core); /* op_approve.c: state->enrolment.open */
+
+/* Freed when the agent locks: op_approve.c, op_join.c, op_agree.c. NULL is allowed. */
+void hk_approval_free(void *approval);
+void hk_join_free(struct hk_join *join);
+void hk_masks_free(struct hk_masks *masks);
+
+/* ---- the operations themselves: rows of agent_dispatch.c ---- */
+enum hk_error hk_op_status(struct hk_op_call *call);
+enum hk_error hk_op_unlock(struct hk_op_call *call);
+enum hk_error hk_op_lock(struct hk_op_call *call);
+enum hk_error hk_op_passphrase(struct hk_op_call *call);
+enum hk_error hk_op_stop(struct hk_op_call *call);
+enum hk_error hk_op_init(struct hk_op_call *call);
+enum hk_error hk_op_key_create(struct hk_op_call *call);
+enum hk_error hk_op_key_import(struct hk_op_call *call);
+enum hk_error hk_op_key_list(struct hk_op_call *call);
+enum hk_error hk_op_key_public(struct hk_op_call *call);
+enum hk_error hk_op_agree(struct hk_op_call *call);
+enum hk_error hk_op_sign(struct hk_op_call *call);
+enum hk_error hk_op_refresh(struct hk_op_call *call);
+enum hk_error hk_op_invite(struct hk_op_call *call);
+enum hk_error hk_op_approve_begin(struct hk_op_call *call);
+enum hk_error hk_op_approve_confirm(struct hk_op_call *call);
+enum hk_error hk_op_join_begin(struct hk_op_call *call);
+enum hk_error hk_op_join_finish(struct hk_op_call *call);
+enum hk_error hk_op_device_list(struct hk_op_call *call);
+enum hk_error hk_op_device_rename(struct hk_op_call *call);
+enum hk_error hk_op_device_revoke(struct hk_op_call *call);
+enum hk_error hk_op_log(struct hk_op_call *call);
+enum hk_error hk_op_log_verify(struct hk_op_call *call);
+
+#endif
