@@ -1,0 +1,160 @@
+#include "keyservice/allowed_objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyservice/dispatch.h"
+#include "keyservice/pairs.h"
+#include "protocol/cose.h"
+
+static bool is_type(const struct hk_cose *cose, const char *type)
+{
+    return cose->type.size == strlen(type) && memcmp(cose->type.data, type, cose->type.size) == 0;
+}
+
+static bool same_account(const struct hk_job *job, const uint8_t *account)
+{
+    return memcmp(job->device.account, account, HK_ACCOUNT_BYTES) == 0;
+}
+
+static enum hk_error allow_record(struct hk_job *job, const struct hk_account *account,
+                                  const struct hk_device_record *record)
+{
+    if (!same_account(job, record->account)) {
+        return HK_NOT_ALLOWED;
+    }
+    if (account->profile_version == 0) {
+        bool own = memcmp(record->serial, job->device.serial, HK_ID_BYTES) == 0 &&
+                   memcmp(record->static_key, job->device.static_key, 32) == 0 &&
+                   memcmp(record->report_key, job->device.report_key, 32) == 0;
+        return own && record->role == HK_ROLE_ADMIN && !record->has_gate ? HK_OK : HK_NOT_ALLOWED;
+    }
+    if (!record->has_gate || record->role != HK_ROLE_ORDINARY) {
+        return HK_NOT_ALLOWED;
+    }
+    return hk_invitation_admits(job->server->invitations, job->device.account, job->device.serial,
+                                record->gate_hash, record->serial, hk_now());
+}
+
+static enum hk_error allow_revocation(struct hk_job *job, const struct hk_account *account,
+                                      const struct hk_revocation *revocation)
+{
+    if (!same_account(job, revocation->account)) {
+        return HK_NOT_ALLOWED;
+    }
+    if (account->profile_version == 0) {
+        bool own = memcmp(revocation->serial, job->device.serial, HK_ID_BYTES) == 0;
+        return own ? HK_OK : HK_NOT_ALLOWED;
+    }
+    return hk_invitation_admits(job->server->invitations, job->device.account, job->device.serial, NULL,
+                                revocation->serial, hk_now());
+}
+
+static enum hk_error allow_device(const struct hk_job *job, struct hk_txn *txn,
+                                  const struct hk_profile_device *listed)
+{
+    struct hk_device device;
+    enum hk_error error = hk_store_get_device(txn, listed->serial, &device);
+    if (error != HK_OK) {
+        return error == HK_UNKNOWN_DEVICE ? HK_CONFLICT : error;
+    }
+    bool same = same_account(job, device.account) && device.state != HK_STATUS_REVOKED &&
+                device.role == listed->role && memcmp(device.static_key, listed->static_key, 32) == 0 &&
+                memcmp(device.report_key, listed->report_key, 32) == 0;
+    return same ? HK_OK : HK_CONFLICT;
+}
+
+static enum hk_error allow_key(const struct hk_job *job, struct hk_txn *txn,
+                               const struct hk_profile_key *listed)
+{
+    struct hk_key key;
+    enum hk_error error = hk_store_get_key(txn, job->device.account, listed->id, &key);
+    if (error != HK_OK) {
+        return error == HK_UNKNOWN_KEY ? HK_CONFLICT : error;
+    }
+    bool same = key.suite == listed->suite && key.purpose == listed->purpose &&
+                key.imported == listed->imported && listed->public_size == 32 &&
+                memcmp(key.public_key, listed->public_key, 32) == 0;
+    return same ? HK_OK : HK_CONFLICT;
+}
+
+enum hk_error hk_allowed_profile(struct hk_job *job, struct hk_txn *txn, const struct hk_profile *profile)
+{
+    struct hk_account account;
+    struct hk_key key;
+    const struct hk_service_keys *service = job->server->keys;
+    enum hk_error error = hk_store_get_account(txn, job->device.account, &account);
+    if (error == HK_OK) {
+        error = hk_pair_account_key(txn, job->device.account, &key);
+    }
+    if (error != HK_OK) {
+        return error;
+    }
+    static const uint8_t none[32];
+    const uint8_t *previous = account.profile_version != 0 ? account.profile_hash : none;
+    if (!same_account(job, profile->account) || memcmp(profile->account_key, key.public_key, 32) != 0) {
+        return HK_NOT_ALLOWED;
+    }
+    if (profile->version != account.profile_version + 1 || memcmp(profile->previous, previous, 32) != 0) {
+        return HK_CONFLICT;
+    }
+    if (memcmp(profile->service_key, service->static_public, 32) != 0 ||
+        memcmp(profile->identity_key, service->identity_public, 32) != 0) {
+        return HK_NEEDS_APPROVAL; /* another provider */
+    }
+    bool lists_asker = false;
+    for (size_t i = 0; i < profile->device_count && error == HK_OK; i++) {
+        error = allow_device(job, txn, &profile->devices[i]);
+        lists_asker = lists_asker || memcmp(profile->devices[i].serial, job->device.serial, HK_ID_BYTES) == 0;
+    }
+    for (size_t i = 0; i < profile->key_count && error == HK_OK; i++) {
+        error = allow_key(job, txn, &profile->keys[i]);
+    }
+    return error == HK_OK && !lists_asker ? HK_NOT_ALLOWED : error;
+}
+
+static enum hk_error allow_profile(struct hk_job *job, struct hk_txn *txn, struct hk_bytes payload)
+{
+    struct hk_profile *profile = malloc(sizeof(*profile));
+    if (profile == NULL) {
+        return HK_BUSY;
+    }
+    enum hk_error error = hk_profile_decode(profile, payload.data, payload.size);
+    if (error == HK_OK) {
+        error = hk_allowed_profile(job, txn, profile);
+    }
+    free(profile);
+    return error;
+}
+
+enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn, const void *message, size_t size,
+                                 struct hk_device_record *record, bool *is_record)
+{
+    struct hk_cose cose;
+    struct hk_account account;
+    struct hk_revocation revocation;
+    *is_record = false;
+    if (job->device.role != HK_ROLE_ADMIN) {
+        return HK_NOT_ALLOWED;
+    }
+    enum hk_error error = hk_cose_parse_to_be_signed(&cose, message, size);
+    if (error == HK_OK && !same_account(job, cose.account)) {
+        error = HK_NOT_ALLOWED;
+    }
+    if (error == HK_OK) {
+        error = hk_store_get_account(txn, job->device.account, &account);
+    }
+    if (error != HK_OK) {
+        return error;
+    }
+    if (is_type(&cose, HK_TYPE_RECORD)) {
+        *is_record = true;
+        error = hk_record_decode(record, cose.payload.data, cose.payload.size);
+        return error == HK_OK ? allow_record(job, &account, record) : error;
+    }
+    if (is_type(&cose, HK_TYPE_REVOCATION)) {
+        error = hk_revocation_decode(&revocation, cose.payload.data, cose.payload.size);
+        return error == HK_OK ? allow_revocation(job, &account, &revocation) : error;
+    }
+    return is_type(&cose, HK_TYPE_PROFILE) ? allow_profile(job, txn, cose.payload) : HK_NOT_ALLOWED;
+}

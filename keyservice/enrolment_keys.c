@@ -1,0 +1,47 @@
+#include "keyservice/enrolment_keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/enrolment.h"
+
+static struct hk_enrol_key public_part(const struct hk_enrolment_key *key)
+{
+    struct hk_enrol_key part = {
+        .id = key->id, .suite = hk_suite_by_id(key->suite), .public_key = key->public_key};
+    memcpy(part.administrator.kept, key->kept[0], 32);
+    memcpy(part.administrator.passed, key->passed[0], 32);
+    memcpy(part.service.kept, key->kept[1], 32);
+    memcpy(part.service.passed, key->passed[1], 32);
+    return part;
+}
+
+enum hk_error hk_enrolment_transcript(struct hk_server *server, struct hk_open_enrolment *enrolment)
+{
+    uint8_t record[32];
+    struct hk_enrol_key *keys = calloc(enrolment->count + 1, sizeof(*keys));
+    if (keys == NULL) {
+        return HK_BUSY;
+    }
+    hk_object_hash(record, enrolment->signed_record, enrolment->record_size);
+    struct hk_enrolment public = {.account = enrolment->record.account,
+                                  .administrator = enrolment->admin,
+                                  .device = enrolment->record.serial,
+                                  .service_key = server->keys->static_public,
+                                  .record = record,
+                                  .invitation = enrolment->record.gate_hash,
+                                  .epoch = enrolment->admin_epoch};
+    for (size_t i = 0; i < enrolment->count; i++) {
+        keys[i] = public_part(&enrolment->key[i]);
+    }
+    enum hk_error error = hk_enrol_transcript(enrolment->transcript, &public, keys, enrolment->count);
+    free(keys);
+    return error;
+}
+
+enum hk_error hk_enrolment_check(const struct hk_open_enrolment *enrolment, size_t place,
+                                 const uint8_t *proof)
+{
+    struct hk_enrol_key key = public_part(&enrolment->key[place]);
+    return hk_enrol_check(&key, enrolment->transcript, &enrolment->key[place].half, proof);
+}

@@ -1,0 +1,15 @@
+/* enrolment_keys.h - an open enrolment in the words of crypto/enrolment.h: its transcript and its last check.
+ */
+#ifndef HALFKEY_KEYSERVICE_ENROLMENT_KEYS_H
+#define HALFKEY_KEYSERVICE_ENROLMENT_KEYS_H
+
+#include "keyservice/server.h"
+
+/* Computes enrolment->transcript. The record enters as hk_object_hash of its signed form. */
+HK_CHECK enum hk_error hk_enrolment_transcript(struct hk_server *server, struct hk_open_enrolment *enrolment);
+
+/* Holds the new device's proof of one key (64 bytes) against both dealings. */
+HK_CHECK enum hk_error hk_enrolment_check(const struct hk_open_enrolment *enrolment, size_t place,
+                                          const uint8_t *proof);
+
+#endif

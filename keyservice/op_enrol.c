@@ -1,0 +1,166 @@
+/* enrol: the administrator's part for a new device comes in, the service's part is made. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/enrolment.h"
+#include "keyservice/dispatch.h"
+#include "keyservice/enrolment_keys.h"
+#include "keyservice/operations.h"
+#include "keyservice/pairs.h"
+
+/* Record and certificate: signed, for the same new device, under an invitation that was joined. */
+static enum hk_error check_objects(struct hk_job *job, struct hk_txn *txn, struct hk_device_record *record)
+{
+    struct hk_key key;
+    struct hk_revocation revocation;
+    struct hk_device known;
+    const struct hk_value *object = hk_job_value(job, HK_F_RECORD),
+                          *certificate = hk_job_value(job, HK_F_CERTIFICATE);
+    if (object->size > HK_SMALL_OBJECT_MAX || certificate->size > HK_SMALL_OBJECT_MAX) {
+        return HK_TOO_LARGE;
+    }
+    enum hk_error error = hk_pair_account_key(txn, job->device.account, &key);
+    if (error == HK_OK) {
+        error = hk_record_open(record, object->data, object->size, key.public_key);
+    }
+    if (error == HK_OK) {
+        error = hk_revocation_open(&revocation, certificate->data, certificate->size, key.public_key);
+    }
+    if (error != HK_OK) {
+        return error;
+    }
+    bool fits = record->has_gate && record->role == HK_ROLE_ORDINARY &&
+                memcmp(record->gate_hash, hk_job_bytes(job, HK_F_GATE_HASH), 32) == 0 &&
+                memcmp(record->serial, revocation.serial, HK_ID_BYTES) == 0;
+    if (!fits) {
+        return HK_CONFLICT;
+    }
+    bool is_new = hk_store_get_device_by_key(txn, record->static_key, &known) == HK_UNKNOWN_DEVICE &&
+                  hk_store_get_device(txn, record->serial, &known) == HK_UNKNOWN_DEVICE;
+    return is_new ? hk_invitation_admits(job->server->invitations, job->device.account, job->device.serial,
+                                         record->gate_hash, record->serial, hk_now())
+                  : HK_CONFLICT;
+}
+
+/* One key: checks the administrator's dealing and makes the service's. */
+static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct hk_key *key, size_t place,
+                          struct hk_enrolment_key *out)
+{
+    struct hk_scalar half;
+    HK_WIPE_AT_EXIT(half);
+    struct hk_enrol_commitments given, own;
+    const struct hk_bytes *kept = &hk_job_value(job, HK_F_KEPT)->items[place],
+                          *passed = &hk_job_value(job, HK_F_PASSED)->items[place],
+                          *subshare = &hk_job_value(job, HK_F_SUBSHARES)->items[place];
+    const struct hk_suite *suite = hk_suite_by_id(key->suite);
+    if (suite == NULL || kept->size != 32 || passed->size != 32 || subshare->size != 32) {
+        return HK_BAD_ENCODING;
+    }
+    memcpy(given.kept, kept->data, 32);
+    memcpy(given.passed, passed->data, 32);
+    enum hk_error error = hk_store_get_half(txn, &job->device, key, &half);
+    if (error == HK_OK) {
+        error = hk_enrol_deal(&own, &out->share, &out->half, suite->group, key->public_key, &half, &given,
+                              subshare->data);
+    }
+    if (error == HK_OK) {
+        memcpy(out->id, key->id, HK_ID_BYTES);
+        out->suite = key->suite;
+        memcpy(out->public_key, key->public_key, 32);
+        memcpy(out->kept[0], given.kept, 32);
+        memcpy(out->passed[0], given.passed, 32);
+        memcpy(out->kept[1], own.kept, 32);
+        memcpy(out->passed[1], own.passed, 32);
+    }
+    return error;
+}
+
+/* All keys but the account's own must be there, in order, and nothing else. */
+static enum hk_error deal_all(struct hk_job *job, struct hk_txn *txn, struct hk_open_enrolment *enrolment)
+{
+    struct hk_key *keys;
+    size_t count, place = 0;
+    const struct hk_value *ids = hk_job_value(job, HK_F_KEYS);
+    enum hk_error error = hk_pair_list_keys(txn, job->device.account, &keys, &count);
+    if (error != HK_OK) {
+        return error;
+    }
+    for (size_t i = 0; i < count && error == HK_OK; i++) {
+        if (keys[i].purpose == HK_PURPOSE_ACCOUNT) {
+            continue;
+        }
+        bool named = place < ids->count && memcmp(ids->items[place].data, keys[i].id, HK_ID_BYTES) == 0;
+        error = named ? deal(job, txn, &keys[i], place, &enrolment->key[place]) : HK_CONFLICT;
+        place++;
+    }
+    free(keys);
+    return error == HK_OK && place != ids->count ? HK_CONFLICT : error;
+}
+
+static void enrolment_free(void *state)
+{
+    hk_enrolment_release(state);
+}
+
+static enum hk_error put_answer(struct hk_job *job, const struct hk_open_enrolment *enrolment)
+{
+    uint8_t *lists = hk_job_memory(job, 2 * enrolment->count * 32 + 1);
+    if (lists == NULL) {
+        return HK_BUSY;
+    }
+    uint8_t *passed = lists + enrolment->count * 32;
+    for (size_t i = 0; i < enrolment->count; i++) {
+        memcpy(lists + i * 32, enrolment->key[i].kept[1], 32);
+        memcpy(passed + i * 32, enrolment->key[i].passed[1], 32);
+    }
+    hk_message_set_array(&job->answer, HK_F_KEPT, lists, 32, enrolment->count);
+    hk_message_set_array(&job->answer, HK_F_PASSED, passed, 32, enrolment->count);
+    return HK_OK;
+}
+
+enum hk_error hk_prepare_enrol(struct hk_job *job, struct hk_txn *txn)
+{
+    struct hk_device_record record;
+    size_t count = hk_job_value(job, HK_F_KEYS)->count;
+    if (job->device.pending_epoch != 0) {
+        return HK_LOCKED;
+    }
+    if (count > HK_KEYS_MAX || hk_job_value(job, HK_F_KEPT)->count != count ||
+        hk_job_value(job, HK_F_PASSED)->count != count || hk_job_value(job, HK_F_SUBSHARES)->count != count) {
+        return HK_BAD_ENCODING;
+    }
+    struct hk_open_enrolment *enrolment;
+    enum hk_error error = check_objects(job, txn, &record);
+    if (error != HK_OK || (error = hk_enrolment_new(&enrolment, count)) != HK_OK) {
+        return error;
+    }
+    job->state = enrolment;
+    job->state_free = enrolment_free;
+    const struct hk_value *object = hk_job_value(job, HK_F_RECORD),
+                          *certificate = hk_job_value(job, HK_F_CERTIFICATE);
+    enrolment->record = record;
+    enrolment->expires = hk_now() + HK_ENROLMENT_SECONDS;
+    enrolment->admin_epoch = job->device.epoch;
+    memcpy(enrolment->admin, job->device.serial, HK_ID_BYTES);
+    memcpy(enrolment->signed_record, object->data, object->size);
+    enrolment->record_size = object->size;
+    memcpy(enrolment->certificate, certificate->data, certificate->size);
+    enrolment->certificate_size = certificate->size;
+    job->leaf.has_subject = true;
+    job->leaf.count = count;
+    memcpy(job->leaf.subject, record.serial, HK_ID_BYTES);
+    error = deal_all(job, txn, enrolment);
+    if (error == HK_OK) {
+        error = hk_enrolment_transcript(job->server, enrolment);
+    }
+    return error == HK_OK ? put_answer(job, enrolment) : error;
+}
+
+/* After the leaf: from now on the service knows the new device's key. */
+bool hk_finish_enrol(struct hk_job *job)
+{
+    enum hk_error error = hk_enrolments_add(job->server->enrolments, job->state);
+    hk_job_answer(job, error);
+    return true;
+}

@@ -1,0 +1,131 @@
+/* sign: the service's commitments and share of one signature, of a message that it has seen. */
+
+#include <string.h>
+
+#include "crypto/cosign.h"
+#include "keyservice/allowed_objects.h"
+#include "keyservice/operations.h"
+#include "keyservice/pairs.h"
+
+static const char magic[] = "SSHSIG";
+#define MAGIC (sizeof(magic) - 1)
+
+/* Takes an SSH string (u32 length, bytes) off the front; false if there is none. */
+static bool take_string(struct hk_bytes *rest, struct hk_bytes *string)
+{
+    const uint8_t *data = rest->data;
+    if (rest->size < 4) {
+        return false;
+    }
+    size_t size = (size_t)data[0] << 24 | (size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3];
+    if (size > rest->size - 4) {
+        return false;
+    }
+    *string = HK_BYTES(data + 4, size);
+    *rest = HK_BYTES(data + 4 + size, rest->size - 4 - size);
+    return true;
+}
+
+static bool is_text(struct hk_bytes string, const char *text)
+{
+    return string.size == strlen(text) && memcmp(string.data, text, string.size) == 0;
+}
+
+/* The blob that an SSH signature is over (OpenSSH PROTOCOL.sshsig): magic, namespace, reserved, hash name,
+ * hash of the message. */
+static enum hk_error check_sshsig(const struct hk_value *message, const struct hk_value *namespace)
+{
+    struct hk_bytes rest, name, reserved, algorithm, digest;
+    if (message->size < MAGIC || memcmp(message->data, magic, MAGIC) != 0) {
+        return HK_BAD_ENCODING;
+    }
+    rest = HK_BYTES(message->data + MAGIC, message->size - MAGIC);
+    bool parsed = take_string(&rest, &name) && take_string(&rest, &reserved) &&
+                  take_string(&rest, &algorithm) && take_string(&rest, &digest) && rest.size == 0;
+    bool fits = parsed && ((is_text(algorithm, "sha512") && digest.size == 64) ||
+                           (is_text(algorithm, "sha256") && digest.size == 32));
+    bool named = fits && namespace->data != NULL && name.size == namespace->size &&
+                 memcmp(name.data, namespace->data, name.size) == 0;
+    return named ? HK_OK : HK_BAD_ENCODING;
+}
+
+/* That the message is of the kind that it is said to be: what is said goes into the log. */
+static enum hk_error check_kind(struct hk_job *job, struct hk_txn *txn)
+{
+    const struct hk_value *message = hk_job_value(job, HK_F_MESSAGE),
+                          *namespace = hk_job_value(job, HK_F_NAMESPACE);
+    uint64_t kind = hk_job_number(job, HK_F_KIND);
+    struct hk_device_record *record = NULL;
+    bool has_namespace = hk_message_has(&job->message, HK_F_NAMESPACE), is_record = false;
+    if (job->key.purpose == HK_PURPOSE_ACCOUNT || kind == HK_SIGN_OBJECT) {
+        if (kind != HK_SIGN_OBJECT || job->key.purpose != HK_PURPOSE_ACCOUNT) {
+            return HK_WRONG_PURPOSE;
+        }
+        record = hk_job_memory(job, sizeof(*record));
+        enum hk_error error =
+            record == NULL ? HK_BUSY
+                           : hk_allowed_to_sign(job, txn, message->data, message->size, record, &is_record);
+        job->state = is_record ? record : NULL; /* in the job's memory */
+        return error;
+    }
+    if (kind == HK_SIGN_SSHSIG) {
+        return check_sshsig(message, namespace);
+    }
+    bool disguised = message->size >= MAGIC && memcmp(message->data, magic, MAGIC) == 0;
+    return kind == HK_SIGN_RAW && !has_namespace && !disguised ? HK_OK : HK_BAD_ENCODING;
+}
+
+enum hk_error hk_prepare_sign(struct hk_job *job, struct hk_txn *txn)
+{
+    struct hk_scalar half;
+    HK_WIPE_AT_EXIT(half);
+    enum hk_error error = hk_pair_load(job, txn, 1U << HK_PURPOSE_SIGN | 1U << HK_PURPOSE_ACCOUNT, &half);
+    struct hk_account account;
+    if (error == HK_OK) {
+        error = hk_store_get_account(txn, job->device.account, &account);
+    }
+    if (error == HK_OK && account.profile_version == 0 && job->key.purpose != HK_PURPOSE_ACCOUNT) {
+        error = HK_NOT_ALLOWED;
+    }
+    if (error == HK_OK) {
+        error = check_kind(job, txn);
+    }
+    if (error == HK_OK && hk_job_value(job, HK_F_NONCES)->size != HK_COSIGN_ED25519_COMMITMENTS_BYTES) {
+        error = HK_BAD_POINT;
+    }
+    uint8_t *answer = hk_job_memory(job, HK_COSIGN_ED25519_COMMITMENTS_BYTES + HK_COSIGN_ED25519_SHARE_BYTES);
+    if (error != HK_OK || answer == NULL) {
+        return error != HK_OK ? error : HK_BUSY;
+    }
+    const struct hk_value *namespace = hk_job_value(job, HK_F_NAMESPACE);
+    job->leaf.kind = hk_job_number(job, HK_F_KIND);
+    if (hk_message_has(&job->message, HK_F_NAMESPACE)) {
+        job->leaf.has_namespace = true;
+        memcpy(job->leaf.namespace, namespace->data, namespace->size);
+    }
+    struct hk_cosign request = {.suite = &hk_frost_ed25519,
+                                .group_key = job->key.public_key,
+                                .key_id = job->key.id,
+                                .epoch = job->device.epoch,
+                                .request_id = hk_job_bytes(job, HK_F_REQUEST),
+                                .message = hk_job_bytes(job, HK_F_MESSAGE),
+                                .size = hk_job_value(job, HK_F_MESSAGE)->size};
+    uint8_t *share = answer + HK_COSIGN_ED25519_COMMITMENTS_BYTES;
+    error = hk_cosign_answer(answer, share, &request, &half, hk_job_bytes(job, HK_F_NONCES));
+    if (error == HK_OK) {
+        hk_message_set_bytes(&job->answer, HK_F_NONCES, answer, HK_COSIGN_ED25519_COMMITMENTS_BYTES);
+        hk_message_set_bytes(&job->answer, HK_F_SHARE, share, HK_COSIGN_ED25519_SHARE_BYTES);
+    }
+    return error;
+}
+
+/* The first record gives the first device its name and the hash of its printed code. */
+enum hk_error hk_apply_sign(struct hk_job *job, struct hk_txn *txn)
+{
+    const struct hk_device_record *record = job->state;
+    if (record == NULL || record->has_gate) {
+        return HK_OK;
+    }
+    enum hk_error error = hk_store_set_name(txn, record->serial, record->name);
+    return error == HK_OK ? hk_store_set_code_hash(txn, record->serial, record->code_hash) : error;
+}

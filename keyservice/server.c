@@ -1,0 +1,214 @@
+#include "keyservice/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyservice/admission.h"
+#include "keyservice/console.h"
+#include "keyservice/dispatch.h"
+#include "keyservice/housekeeping.h"
+#include "protocol/seam.h"
+
+#define STOP_MS 10000
+
+/* ---- frames ---- */
+
+static void send_hint(struct hk_reply *reply, const struct hk_frame *frame, enum hk_error error)
+{
+    uint8_t hint[HK_FRAME_HINT_BYTES];
+    hk_frame_hint(hint, frame != NULL ? frame->session : NULL, error);
+    hk_reply_send(reply, hint, sizeof(hint));
+}
+
+static void on_handshake(struct hk_server *server, struct hk_reply *reply, const struct hk_frame *frame)
+{
+    uint8_t out[HK_HANDSHAKE_BYTES_MAX];
+    size_t size;
+    struct hk_peer peer;
+    hk_reply_peer(reply, &peer);
+    enum hk_error error = hk_policy_spend(server->policy, &peer, HK_COST_HANDSHAKE);
+    if (error == HK_OK) {
+        error = hk_session_table_accept(server->sessions, frame, out, &size);
+    }
+    if (error == HK_OK) {
+        hk_reply_send(reply, out, size);
+    } else {
+        send_hint(reply, frame, error == HK_AUTH ? HK_UNKNOWN_DEVICE : hk_wire_error(error));
+    }
+}
+
+static void on_request(struct hk_server *server, struct hk_reply *reply, const struct hk_frame *frame)
+{
+    uint8_t plain[HK_FRAME_MAX];
+    size_t size;
+    struct hk_session *session;
+    enum hk_opened what;
+    enum hk_error error = hk_session_table_open(server->sessions, frame, &session, &what, plain, &size);
+    if (error == HK_NOT_FOUND) {
+        send_hint(reply, frame, error);
+        return;
+    }
+    if (error != HK_OK) { /* not authentic: not even worth an answer */
+        hk_reply_drop(reply);
+        return;
+    }
+    if (session->has_remote_static) {
+        hk_reply_mark(reply, session->remote_static);
+    }
+    if (what == HK_OPENED_REPEAT) {
+        hk_reply_send(reply, plain, size);
+    } else if (what == HK_OPENED_PENDING) {
+        hk_reply_drop(reply);
+    }
+    if (what == HK_OPENED_REPEAT || what == HK_OPENED_PENDING) {
+        hk_session_table_release(server->sessions, session);
+        return;
+    }
+    struct hk_job *job = hk_job_new(server, reply, session, frame->counter, plain, size);
+    hk_wipe(plain, size);
+    if (job == NULL) {
+        return;
+    }
+    if (what == HK_OPENED_TOO_OLD) {
+        if (hk_message_decode(&job->message, job->request, job->request_size) != HK_OK) {
+            hk_message_init(&job->message);
+        }
+        hk_job_answer(job, HK_TOO_OLD);
+        return;
+    }
+    HK_SEAM("service/request");
+    hk_dispatch(job);
+}
+
+static void on_frame(void *argument, struct hk_reply *reply, uint8_t *bytes, size_t size)
+{
+    struct hk_server *server = argument;
+    struct hk_frame frame;
+    enum hk_error error = hk_frame_parse(&frame, bytes, size);
+    if (error != HK_OK) {
+        send_hint(reply, NULL, hk_wire_error(error));
+    } else if (frame.type == HK_FRAME_HANDSHAKE_IK || frame.type == HK_FRAME_HANDSHAKE_NK) {
+        on_handshake(server, reply, &frame);
+    } else if (frame.type == HK_FRAME_REQUEST) {
+        on_request(server, reply, &frame);
+    } else {
+        send_hint(reply, NULL, HK_BAD_ENCODING);
+    }
+}
+
+/* ---- start and end ---- */
+
+static enum hk_error open_parts(struct hk_server *server, const struct hk_options *options, char reason[256])
+{
+    struct hk_vault_options where = {.data = options->data};
+    if (options->slots_count == 2) {
+        where.slots_a = options->slots[0];
+        where.slots_b = options->slots[1];
+    }
+    enum hk_error error = hk_vault_open(&server->vault, &where, reason);
+    if (error != HK_OK) {
+        return error;
+    }
+    server->store = hk_vault_store(server->vault);
+    server->keys = hk_vault_keys(server->vault);
+    server->quarantined = hk_vault_is_quarantined(server->vault);
+    if (server->quarantined) {
+        hk_console(HK_LEVEL_ERROR, "quarantine", " reason=\"%s\"", reason);
+    }
+    server->policy = hk_policy_new();
+    server->devices = hk_device_states_new();
+    server->runs = hk_runs_new();
+    server->invitations = hk_invitations_new();
+    server->enrolments = hk_enrolments_new();
+    server->refusals = hk_refusals_new();
+    if (server->policy == NULL || server->devices == NULL || server->runs == NULL ||
+        server->invitations == NULL || server->enrolments == NULL || server->refusals == NULL) {
+        return HK_NO_MEMORY;
+    }
+    hk_policy_set(server->policy, options);
+    struct hk_session_table_setup setup = {.service = {.static_key = &server->keys->static_secret,
+                                                       .admit = hk_admission_of_key,
+                                                       .argument = server},
+                                           .user_free = hk_run_user_free};
+    memcpy(setup.service.static_public, server->keys->static_public, 32);
+    error = hk_session_table_new(&server->sessions, &setup);
+    if (error == HK_OK && !server->quarantined) {
+        error = hk_writer_start(&server->writer, server->vault);
+    }
+    return error;
+}
+
+static enum hk_error listen_on(struct hk_server *server, const struct hk_options *options, char reason[256])
+{
+    const char *urls[HK_LISTEN_URLS], *why = NULL;
+    for (size_t i = 0; i < options->listen_count; i++) {
+        urls[i] = options->listen[i];
+    }
+    struct hk_listener_setup setup = {
+        .urls = urls, .url_count = options->listen_count, .request = on_frame, .argument = server};
+    enum hk_error error = hk_listener_new(&server->listener, &setup, &why);
+    if (error != HK_OK) {
+        (void)snprintf(reason, 256, "%.100s: %.140s", urls[0], why != NULL ? why : hk_strerror(error));
+        return error;
+    }
+    const char *url =
+        options->public_address[0] != '\0' ? options->public_address : hk_listener_url(server->listener, 0);
+    error = hk_address_print(server->address, url, server->keys->static_public);
+    if (error != HK_OK) {
+        (void)snprintf(reason, 256, "%.180s: no address can be made of this url", url);
+    }
+    return error;
+}
+
+enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *options, char reason[256])
+{
+    reason[0] = '\0';
+    struct hk_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return HK_NO_MEMORY;
+    }
+    enum hk_error error = open_parts(server, options, reason);
+    if (error == HK_OK) {
+        error = hk_housekeeping_start(&server->housekeeping, server);
+    }
+    if (error == HK_OK) {
+        error = listen_on(server, options, reason);
+    }
+    if (error != HK_OK) {
+        if (reason[0] == '\0') {
+            (void)snprintf(reason, 256, "%s", hk_strerror(error));
+        }
+        hk_server_stop(server);
+        return error;
+    }
+    *out = server;
+    return HK_OK;
+}
+
+void hk_server_stop(struct hk_server *server)
+{
+    atomic_store(&server->stopping, true);
+    bool all_out = server->listener == NULL || hk_listener_stop(server->listener, STOP_MS) == HK_OK;
+    hk_housekeeping_stop(server->housekeeping);
+    hk_writer_stop(server->writer);
+    if (!all_out) { /* somebody still holds a reply: the process ends anyway, and what is stored is whole */
+        hk_console(HK_LEVEL_WARNING, "stopped-with-replies-open", "%s", "");
+        hk_vault_close(server->vault);
+        return;
+    }
+    if (server->listener != NULL) {
+        hk_listener_free(server->listener);
+    }
+    if (server->sessions != NULL) {
+        hk_session_table_free(server->sessions);
+    }
+    hk_refusals_free(server->refusals);
+    hk_enrolments_free(server->enrolments);
+    hk_invitations_free(server->invitations);
+    hk_runs_free(server->runs);
+    hk_device_states_free(server->devices);
+    hk_policy_free(server->policy);
+    hk_vault_close(server->vault);
+    free(server);
+}
