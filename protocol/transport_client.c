@@ -3,7 +3,6 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,26 +15,39 @@ struct line {
     struct line *next_busy; /* while a call has it */
 };
 
+/* The first connection is dialled by a thread of ours, which sees how it ends; later ones by nng. */
+enum dialing { NOT_YET, DIALING, ENDED, DIALED };
+
 struct hk_endpoint {
     nng_socket socket;
     nng_dialer dialer;
     char *url;
     pthread_mutex_t lock;
-    pthread_cond_t left;
+    pthread_cond_t changed;
     struct line *idle, *busy;
-    bool dialing, closing;
-    atomic_int pipes; /* connections that are up */
+    bool closing;
+    enum dialing dialing;
+    enum hk_error dialled; /* how it ended */
+    pthread_t dialler;
+    int pipes; /* connections that are up */
 };
 
+/* When a connection is lost, nng would send the requests that wait on it again over the next one. Who called
+ * is told instead. */
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
     struct hk_endpoint *endpoint = argument;
     (void)pipe;
+    pthread_mutex_lock(&endpoint->lock);
     if (event == NNG_PIPE_EV_ADD_POST) {
         endpoint->pipes++;
-    } else if (event == NNG_PIPE_EV_REM_POST) {
-        endpoint->pipes--;
+    } else if (event == NNG_PIPE_EV_REM_POST && --endpoint->pipes == 0) {
+        for (struct line *line = endpoint->busy; line != NULL; line = line->next_busy) {
+            nng_aio_abort(line->aio, NNG_ECONNRESET);
+        }
     }
+    pthread_cond_broadcast(&endpoint->changed);
+    pthread_mutex_unlock(&endpoint->lock);
 }
 
 enum hk_error hk_endpoint_new(struct hk_endpoint **out, const char *url)
@@ -49,7 +61,11 @@ enum hk_error hk_endpoint_new(struct hk_endpoint **out, const char *url)
     }
     endpoint->url = copy;
     pthread_mutex_init(&endpoint->lock, NULL);
-    pthread_cond_init(&endpoint->left, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&endpoint->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
     /* Nothing is sent twice: what may be repeated, and when, is decided above the session. */
     if (nng_socket_set_ms(endpoint->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE) != 0 ||
         nng_socket_set_size(endpoint->socket, NNG_OPT_RECVMAXSZ, HK_FRAME_MAX + 4) != 0 ||
@@ -139,7 +155,7 @@ static void line_give(struct hk_endpoint *endpoint, struct line *line)
     }
     line->next = endpoint->idle;
     endpoint->idle = line;
-    pthread_cond_broadcast(&endpoint->left);
+    pthread_cond_broadcast(&endpoint->changed);
     pthread_mutex_unlock(&endpoint->lock);
 }
 
@@ -158,8 +174,13 @@ static enum hk_error error_of(int result)
     }
 }
 
-/* A dialer that works in the background reports nothing, so a service that is not there would be a timeout.
- * One connection of our own tells at once. */
+/* ---- connecting ---- */
+
+/* A dialer that works in the background reports nothing. When it has not connected again for RECONNECT_MS,
+ * one connection of our own, closed at once, tells whether anybody is there. Not earlier: after such a
+ * connection nng's listeners accept nothing for 100 ms. */
+#define RECONNECT_MS 700
+
 static enum hk_error probe(struct hk_endpoint *endpoint, struct line *line, uint64_t deadline)
 {
     nng_stream_dialer *dialer;
@@ -180,21 +201,84 @@ static enum hk_error probe(struct hk_endpoint *endpoint, struct line *line, uint
     return result == NNG_ENOMEM ? HK_NO_MEMORY : result == 0 ? HK_OK : HK_UNREACHABLE;
 }
 
+/* Dialling in the foreground ends when it is known how; to a host that drops packets that may take minutes,
+ * so nobody but this thread waits for it. */
+static void *dial(void *argument)
+{
+    struct hk_endpoint *endpoint = argument;
+    int result = nng_dialer_start(endpoint->dialer, 0);
+    pthread_mutex_lock(&endpoint->lock);
+    endpoint->dialled = result == 0 ? HK_OK : result == NNG_ENOMEM ? HK_NO_MEMORY : HK_UNREACHABLE;
+    endpoint->dialing = ENDED;
+    pthread_cond_broadcast(&endpoint->changed);
+    pthread_mutex_unlock(&endpoint->lock);
+    return NULL;
+}
+
+static struct timespec in_ms(uint64_t ms)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    time.tv_sec += (time_t)(ms / 1000);
+    time.tv_nsec += (long)(ms % 1000) * 1000000;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
+/* The first connection. All who call meanwhile wait for the same dialling and get its result. */
+static enum hk_error dial_locked(struct hk_endpoint *endpoint, uint64_t deadline)
+{
+    struct timespec end = in_ms((uint64_t)time_left(deadline));
+    if (endpoint->dialing == NOT_YET) {
+        if (pthread_create(&endpoint->dialler, NULL, dial, endpoint) != 0) {
+            return HK_NO_MEMORY;
+        }
+        endpoint->dialing = DIALING;
+    }
+    while (endpoint->dialing == DIALING && !endpoint->closing) {
+        if (pthread_cond_timedwait(&endpoint->changed, &endpoint->lock, &end) != 0) {
+            return HK_UNREACHABLE;
+        }
+    }
+    if (endpoint->dialing == ENDED) {
+        pthread_join(endpoint->dialler, NULL); /* it is past its last lock */
+        endpoint->dialing = endpoint->dialled == HK_OK ? DIALED : NOT_YET;
+    }
+    return endpoint->closing ? HK_UNREACHABLE : endpoint->dialled;
+}
+
+/* Waits for nng to connect again; HK_AGAIN if it takes suspiciously long. */
+static enum hk_error reconnect_locked(struct hk_endpoint *endpoint, uint64_t deadline)
+{
+    uint64_t left = (uint64_t)time_left(deadline);
+    struct timespec end = in_ms(left < RECONNECT_MS ? left : RECONNECT_MS);
+    while (endpoint->pipes == 0 && !endpoint->closing) {
+        if (pthread_cond_timedwait(&endpoint->changed, &endpoint->lock, &end) != 0) {
+            return left < RECONNECT_MS ? HK_UNREACHABLE : HK_AGAIN;
+        }
+    }
+    return endpoint->closing ? HK_UNREACHABLE : HK_OK;
+}
+
 static enum hk_error connect_if_needed(struct hk_endpoint *endpoint, struct line *line, uint64_t deadline)
 {
-    if (endpoint->pipes > 0) {
-        return HK_OK;
-    }
-    enum hk_error error = probe(endpoint, line, deadline);
-    if (error != HK_OK) {
-        return error;
-    }
+    enum hk_error error = HK_OK;
     pthread_mutex_lock(&endpoint->lock);
-    if (!endpoint->dialing && nng_dialer_start(endpoint->dialer, NNG_FLAG_NONBLOCK) == 0) {
-        endpoint->dialing = true;
+    if (endpoint->pipes == 0) {
+        error = endpoint->dialing == DIALED ? reconnect_locked(endpoint, deadline)
+                                            : dial_locked(endpoint, deadline);
     }
     pthread_mutex_unlock(&endpoint->lock);
-    return HK_OK;
+    return error == HK_AGAIN ? probe(endpoint, line, deadline) : error;
+}
+
+static bool is_connected(struct hk_endpoint *endpoint)
+{
+    pthread_mutex_lock(&endpoint->lock);
+    bool connected = endpoint->pipes != 0;
+    pthread_mutex_unlock(&endpoint->lock);
+    return connected;
 }
 
 static enum hk_error exchange(struct line *line, nng_msg *message, uint64_t deadline, nng_msg **answer)
@@ -251,6 +335,9 @@ enum hk_error hk_endpoint_call(struct hk_endpoint *endpoint, const void *request
     if (error == HK_OK) {
         memcpy(nng_msg_body(message), request, size);
         error = exchange(line, message, deadline, &received);
+        if (error == HK_TIMEOUT && !is_connected(endpoint)) {
+            error = HK_UNREACHABLE;
+        }
     }
     if (error == HK_OK) {
         error = take_answer(received, answer, max, answer_size);
@@ -260,7 +347,7 @@ enum hk_error hk_endpoint_call(struct hk_endpoint *endpoint, const void *request
 }
 
 /* Closing a socket under operations in flight can hang, so first every call is made to leave. The
- * cancellation is repeated because a call may be between its two operations. */
+ * cancellation is repeated because a call may be between two operations. */
 void hk_endpoint_free(struct hk_endpoint *endpoint)
 {
     if (endpoint == NULL) {
@@ -268,27 +355,26 @@ void hk_endpoint_free(struct hk_endpoint *endpoint)
     }
     pthread_mutex_lock(&endpoint->lock);
     endpoint->closing = true;
+    pthread_cond_broadcast(&endpoint->changed);
     while (endpoint->busy != NULL) {
         for (struct line *line = endpoint->busy; line != NULL; line = line->next_busy) {
             nng_aio_abort(line->aio, NNG_ECLOSED);
         }
-        struct timespec soon;
-        clock_gettime(CLOCK_REALTIME, &soon);
-        soon.tv_nsec += 20 * 1000000;
-        if (soon.tv_nsec >= 1000000000) {
-            soon.tv_nsec -= 1000000000;
-            soon.tv_sec++;
-        }
-        pthread_cond_timedwait(&endpoint->left, &endpoint->lock, &soon);
+        struct timespec soon = in_ms(20);
+        pthread_cond_timedwait(&endpoint->changed, &endpoint->lock, &soon);
     }
+    bool join = endpoint->dialing == DIALING || endpoint->dialing == ENDED;
     pthread_mutex_unlock(&endpoint->lock);
     while (endpoint->idle != NULL) {
         struct line *line = endpoint->idle;
         endpoint->idle = line->next;
         line_free(line);
     }
-    nng_close(endpoint->socket);
-    pthread_cond_destroy(&endpoint->left);
+    nng_close(endpoint->socket); /* ends a dialling too */
+    if (join) {
+        pthread_join(endpoint->dialler, NULL);
+    }
+    pthread_cond_destroy(&endpoint->changed);
     pthread_mutex_destroy(&endpoint->lock);
     free(endpoint->url);
     free(endpoint);

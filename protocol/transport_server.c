@@ -2,6 +2,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ struct hk_listener {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t running; /* contexts that are not idle */
-    bool stopping;
+    atomic_bool stopping;
 };
 
 /* ---- contexts ---- */
@@ -157,7 +158,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         }
     }
     const struct hk_listener_setup *setup = &listener->setup;
-    if ((setup->admit != NULL && !setup->admit(setup->argument, &peer)) ||
+    if (listener->stopping || (setup->admit != NULL && !setup->admit(setup->argument, &peer)) ||
         !hk_pipes_add(listener->pipes, id, &peer)) {
         nng_pipe_close(pipe);
     }
@@ -358,10 +359,7 @@ enum hk_error hk_listener_stop(struct hk_listener *listener, int wait_ms)
     deadline.tv_nsec += wait_ms % 1000 * 1000000L;
     deadline.tv_sec += deadline.tv_nsec / 1000000000;
     deadline.tv_nsec %= 1000000000;
-    for (size_t i = 0; i < listener->url_count; i++) {
-        nng_listener_close(listener->listeners[i]);
-    }
-    listener->url_count = 0;
+    /* Closing nng's listeners would close their connections too: new ones are turned away in on_pipe. */
     pthread_mutex_lock(&listener->lock);
     listener->stopping = true;
     for (size_t i = 0; i < listener->context_count; i++) {
