@@ -128,49 +128,63 @@ void hk_age_payload_key(uint8_t key[32], const uint8_t file_key[HK_AGE_FILE_KEY_
 
 /* One request: up to HK_AGREE_POINTS_MAX stanzas that may fit key number `key`. */
 struct batch {
-    uint8_t points[HK_AGREE_POINTS_MAX][32], shared[HK_AGREE_POINTS_MAX][32];
+    const struct hk_age_keys *keys;
+    bool prove;
+    size_t count, found;
     const struct hk_age_wrap *wraps[HK_AGREE_POINTS_MAX];
-    size_t count;
+    uint8_t points[HK_AGREE_POINTS_MAX][32], shared[HK_AGREE_POINTS_MAX][32];
 };
 
-static enum hk_error run_batch(const struct hk_age_keys *keys, size_t key, struct batch *batch,
-                               uint8_t (*file_keys)[HK_AGE_FILE_KEY_BYTES], bool *opened)
+static enum hk_error run_batch(struct batch *batch, size_t key, uint8_t (*file_keys)[HK_AGE_FILE_KEY_BYTES],
+                               bool *opened)
 {
     if (batch->count == 0)
         return HK_OK;
-    enum hk_error error =
-        keys->agree(keys->context, key, (const uint8_t(*)[32])batch->points, batch->count, batch->shared);
+    const struct hk_age_keys *keys = batch->keys;
+    enum hk_error error = keys->agree(keys->context, key, (const uint8_t(*)[32])batch->points, batch->count,
+                                      batch->prove, batch->shared);
     for (size_t i = 0; !error && i < batch->count; i++) {
         const struct hk_age_wrap *wrap = batch->wraps[i];
-        if (!opened[wrap->file] &&
-            hk_age_unwrap_one(file_keys[wrap->file], wrap, keys->recipients[key], batch->shared[i]) == HK_OK)
-            opened[wrap->file] = true;
+        if (opened[wrap->file] ||
+            hk_age_unwrap_one(file_keys[wrap->file], wrap, keys->recipients[key], batch->shared[i]))
+            continue;
+        opened[wrap->file] = true;
+        batch->found++;
     }
     hk_wipe(batch->shared, sizeof batch->shared);
     batch->count = 0;
     return error;
 }
 
+static enum hk_error try_key(struct batch *batch, size_t key, const struct hk_age_wrap *wraps, size_t count,
+                             uint8_t (*file_keys)[HK_AGE_FILE_KEY_BYTES], bool *opened)
+{
+    enum hk_error error = HK_OK;
+    for (size_t i = 0; !error && i < count; i++) {
+        struct hk_point point;
+        if (opened[wraps[i].file] || hk_x25519_to_point(&point, wraps[i].ephemeral))
+            continue;
+        memcpy(batch->points[batch->count], wraps[i].ephemeral, 32);
+        batch->wraps[batch->count++] = &wraps[i];
+        if (batch->count == HK_AGREE_POINTS_MAX)
+            error = run_batch(batch, key, file_keys, opened);
+    }
+    return error ? error : run_batch(batch, key, file_keys, opened);
+}
+
 enum hk_error hk_age_unwrap(const struct hk_age_keys *keys, const struct hk_age_wrap *wraps, size_t count,
                             uint8_t (*file_keys)[HK_AGE_FILE_KEY_BYTES], bool *opened)
 {
-    struct batch batch = {.count = 0};
+    struct batch batch = {.keys = keys};
     HK_WIPE_AT_EXIT(batch);
-    for (size_t key = 0; key < keys->count; key++) {
-        enum hk_error error = HK_OK;
-        for (size_t i = 0; !error && i < count; i++) {
-            struct hk_point point;
-            if (opened[wraps[i].file] || hk_x25519_to_point(&point, wraps[i].ephemeral))
-                continue;
-            memcpy(batch.points[batch.count], wraps[i].ephemeral, 32);
-            batch.wraps[batch.count++] = &wraps[i];
-            if (batch.count == HK_AGREE_POINTS_MAX)
-                error = run_batch(keys, key, &batch, file_keys, opened);
+    for (int pass = 0; pass < 2; pass++) {
+        batch.prove = pass == 1;
+        batch.found = 0;
+        for (size_t key = 0; key < keys->count; key++) {
+            enum hk_error error = try_key(&batch, key, wraps, count, file_keys, opened);
+            if (error)
+                return error;
         }
-        if (!error)
-            error = run_batch(keys, key, &batch, file_keys, opened);
-        if (error)
-            return error;
     }
-    return HK_OK;
+    return batch.found > 0 ? HK_BAD_PEER : HK_OK;
 }

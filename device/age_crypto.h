@@ -58,9 +58,9 @@ void hk_age_payload_key(uint8_t key[32], const uint8_t file_key[HK_AGE_FILE_KEY_
 /* ---- opening stanzas with keys of which half is here ---- */
 
 /* Shared secrets of key number `key` with `count` (1 to HK_AGREE_POINTS_MAX) ephemeral keys, all honest
- * u-coordinates of the curve; one request. */
+ * u-coordinates of the curve; one request. With `prove` the service must prove its part. */
 typedef enum hk_error (*hk_age_agree_fn)(void *context, size_t key, const uint8_t (*points)[32], size_t count,
-                                         uint8_t (*shared)[32]);
+                                         bool prove, uint8_t (*shared)[32]);
 struct hk_age_keys {
     size_t count;
     const uint8_t (*recipients)[32]; /* the keys' X25519 public keys */
@@ -69,8 +69,10 @@ struct hk_age_keys {
 };
 
 /* Tries every key on every stanza, each key in one request for each 256 stanzas; a file that is open costs
- * nothing more. `file_keys` and `opened` have `files` elements; what is true in `opened` stays. HK_OK even if
- * nothing opened, or the error of the agreement. Stanzas whose ephemeral key is on the twist fit nobody. */
+ * nothing more. What nothing opens is tried once more with proofs: then it is for somebody else, or the
+ * service's first answer was a lie, which HK_BAD_PEER says; the keys found are given all the same.
+ * `file_keys` and `opened` have `files` elements; what is true in `opened` stays. HK_OK even if nothing
+ * opened, or the error of the agreement. Stanzas whose ephemeral key is on the twist fit nobody. */
 HK_CHECK enum hk_error hk_age_unwrap(const struct hk_age_keys *keys, const struct hk_age_wrap *wraps,
                                      size_t count, uint8_t (*file_keys)[HK_AGE_FILE_KEY_BYTES], bool *opened);
 

@@ -299,7 +299,10 @@ int hk_command_main(int argc, char **argv)
     enum hk_error error = hk_command_parse(&call, argc, argv, problem);
     if (error) {
         fprintf(stderr, "halfkey: %s; ", problem);
-        print_usage(stderr, call.command);
+        if (*call.command->words)
+            print_usage(stderr, call.command);
+        else
+            fputs("'halfkey --help' lists them\n", stderr);
         return HK_EXIT_USAGE;
     }
     if (!hk_call_option(&call, "help"))

@@ -62,7 +62,7 @@ struct hk_call {
 /* The last value given to an option ("" if it has no argument); NULL if it was not given. */
 const char *hk_call_option(const struct hk_call *call, const char *name);
 /* The value of a setting: option, else the variable HALFKEY_NAME, else `name = value` in
- * $XDG_CONFIG_HOME/halfkey/config; NULL if it is nowhere. Good until the next call. */
+ * $XDG_CONFIG_HOME/halfkey/config; NULL if it is nowhere. */
 const char *hk_call_setting(const struct hk_call *call, const char *name);
 /* The k-th value given to an option that may be repeated; NULL after the last. */
 const char *hk_call_repeated(const struct hk_call *call, const char *name, size_t k);

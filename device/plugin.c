@@ -95,8 +95,9 @@ static enum hk_error say_numbered_error(struct talk *talk, const char *kind, siz
 
 static enum hk_error say_refusal(struct talk *talk, enum hk_error refusal)
 {
-    char sentence[256];
-    snprintf(sentence, sizeof sentence, "halfkey: %s", hk_strerror(refusal));
+    char sentence[1100];
+    const struct hk_plugin_agent *agent = talk->agent;
+    snprintf(sentence, sizeof sentence, "halfkey: %s", agent->sentence(agent->context, refusal));
     return say_error(talk, "internal", sentence);
 }
 
@@ -193,6 +194,23 @@ static enum hk_error hear(struct talk *talk)
     }
 }
 
+/* Asks age for the passphrase. HK_AGENT_LOCKED if age cannot ask (no terminal). */
+static enum hk_error unlock(struct talk *talk)
+{
+    static const char prompt[] = "Passphrase of halfkey on this device";
+    char passphrase[1024];
+    HK_WIPE_AT_EXIT(passphrase);
+    enum hk_error error = ask(talk, "request-secret", prompt, sizeof prompt - 1);
+    if (error)
+        return error;
+    if (!answered_ok(talk) || talk->stanza.body_size == 0 || talk->stanza.body_size >= sizeof passphrase)
+        return HK_AGENT_LOCKED;
+    memcpy(passphrase, talk->stanza.body, talk->stanza.body_size);
+    passphrase[talk->stanza.body_size] = 0;
+    hk_wipe(talk->stanza.body, sizeof talk->stanza.body);
+    return talk->agent->unlock(talk->agent->context, passphrase);
+}
+
 /* ---- which keys are meant ---- */
 
 static void use_key(struct talk *talk, const struct hk_plugin_key *key)
@@ -232,6 +250,8 @@ static enum hk_error find_keys(struct talk *talk, bool *good)
     if (talk->too_many)
         return say_error(talk, "internal", "halfkey: too many files or identities, or a malformed command");
     enum hk_error refusal = talk->agent->keys(talk->agent->context, talk->account, keys, &count);
+    if (refusal == HK_AGENT_LOCKED && (refusal = unlock(talk)) == HK_OK)
+        refusal = talk->agent->keys(talk->agent->context, talk->account, keys, &count);
     if (refusal)
         return say_refusal(talk, refusal);
     for (size_t i = 0; i < talk->identity_count; i++) {
@@ -247,33 +267,17 @@ static enum hk_error find_keys(struct talk *talk, bool *good)
 
 /* ---- identity-v1 ---- */
 
-/* Asks age for the passphrase. HK_AGENT_LOCKED if age cannot ask (no terminal). */
-static enum hk_error unlock(struct talk *talk)
-{
-    static const char prompt[] = "Passphrase of halfkey on this device";
-    char passphrase[1024];
-    HK_WIPE_AT_EXIT(passphrase);
-    enum hk_error error = ask(talk, "request-secret", prompt, sizeof prompt - 1);
-    if (error)
-        return error;
-    if (!answered_ok(talk) || talk->stanza.body_size == 0 || talk->stanza.body_size >= sizeof passphrase)
-        return HK_AGENT_LOCKED;
-    memcpy(passphrase, talk->stanza.body, talk->stanza.body_size);
-    passphrase[talk->stanza.body_size] = 0;
-    hk_wipe(talk->stanza.body, sizeof talk->stanza.body);
-    return talk->agent->unlock(talk->agent->context, passphrase);
-}
-
-static enum hk_error agree(void *context, size_t key, const uint8_t (*points)[32], size_t count,
+static enum hk_error agree(void *context, size_t key, const uint8_t (*points)[32], size_t count, bool prove,
                            uint8_t (*shared)[32])
 {
     struct talk *talk = context;
     const struct hk_plugin_agent *agent = talk->agent;
-    enum hk_error error = agent->agree(agent->context, talk->keys[key].id, points, count, shared);
+    const uint8_t *id = talk->keys[key].id;
+    enum hk_error error = agent->agree(agent->context, id, points, count, prove, shared);
     if (error != HK_AGENT_LOCKED)
         return error;
     error = unlock(talk);
-    return error ? error : agent->agree(agent->context, talk->keys[key].id, points, count, shared);
+    return error ? error : agent->agree(agent->context, id, points, count, prove, shared);
 }
 
 static enum hk_error tell_files(struct talk *talk)

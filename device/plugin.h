@@ -8,6 +8,7 @@
 #ifndef HALFKEY_DEVICE_PLUGIN_H
 #define HALFKEY_DEVICE_PLUGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,12 +22,14 @@ struct hk_plugin_key {
     uint8_t recipient[32];
 };
 
-/* Lists up to HK_KEYS_MAX keys and the account. Does not need the halves. */
+/* Lists up to HK_KEYS_MAX keys and the account; HK_AGENT_LOCKED if the passphrase is needed. */
 typedef enum hk_error (*hk_plugin_keys_fn)(void *context, uint8_t account[HK_ACCOUNT_BYTES],
                                            struct hk_plugin_key *keys, size_t *count);
-/* Shared secrets of a key with `count` points in one request; HK_AGENT_LOCKED if the passphrase is needed. */
+/* Shared secrets of a key with `count` points in one request, the service's part proved if asked for;
+ * HK_AGENT_LOCKED if the passphrase is needed. */
 typedef enum hk_error (*hk_plugin_agree_fn)(void *context, const uint8_t key[HK_ID_BYTES],
-                                            const uint8_t (*points)[32], size_t count, uint8_t (*shared)[32]);
+                                            const uint8_t (*points)[32], size_t count, bool prove,
+                                            uint8_t (*shared)[32]);
 /* Unlocks with a passphrase that the user gave to age. */
 typedef enum hk_error (*hk_plugin_unlock_fn)(void *context, const char *passphrase);
 
@@ -34,6 +37,8 @@ struct hk_plugin_agent {
     hk_plugin_keys_fn keys;
     hk_plugin_agree_fn agree;
     hk_plugin_unlock_fn unlock;
+    /* What the user is told of an error of the others. */
+    const char *(*sentence)(void *context, enum hk_error error);
     void *context;
 };
 

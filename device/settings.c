@@ -41,9 +41,23 @@ static char *trim(char *text)
     return text;
 }
 
+/* Values from the file, each under its name: a command holds several at once. */
+static const char *keep(const char *name, const char *value)
+{
+    static struct {
+        char name[32], value[1024];
+    } kept[16];
+    size_t i = 0;
+    while (i + 1 < sizeof kept / sizeof *kept && *kept[i].name && strcmp(kept[i].name, name) != 0)
+        i++;
+    snprintf(kept[i].name, sizeof kept[i].name, "%s", name);
+    snprintf(kept[i].value, sizeof kept[i].value, "%s", value);
+    return kept[i].value;
+}
+
 static const char *from_file(const char *name)
 {
-    static _Thread_local char line[2048];
+    char line[2048];
     FILE *file = open_file();
     const char *found = NULL;
     while (file && !found && fgets(line, sizeof line, file)) {
@@ -52,7 +66,7 @@ static const char *from_file(const char *name)
             continue;
         *equals = 0;
         if (strcmp(trim(line), name) == 0)
-            found = trim(equals + 1);
+            found = keep(name, trim(equals + 1));
     }
     if (file)
         fclose(file);

@@ -57,19 +57,24 @@ static enum hk_error memory_write(void *context, const uint8_t *data, size_t siz
 struct plain_keys {
     struct hk_secret32 private[4];
     uint8_t public[4][32];
-    size_t requests, points;
+    size_t requests, points, proofs;
+    bool lie_once;
     enum hk_error refuse;
 };
 
 static enum hk_error plain_agree(void *context, size_t key, const uint8_t (*points)[32], size_t count,
-                                 uint8_t (*shared)[32])
+                                 bool prove, uint8_t (*shared)[32])
 {
     struct plain_keys *keys = context;
     keys->requests++;
+    keys->proofs += prove;
     keys->points += count;
     assert_true(count >= 1 && count <= 256);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(crypto_scalarmult(shared[i], keys->private[key].bytes, points[i]), 0);
+    if (keys->lie_once)
+        shared[0][0] ^= 1;
+    keys->lie_once = false;
     return keys->refuse;
 }
 
@@ -349,6 +354,27 @@ static void a_refusal_of_the_agreement_is_not_called_no_match(void **state)
     free(plain.data);
 }
 
+static void what_fits_nobody_is_asked_again_with_proofs(void **state)
+{
+    (void)state;
+    struct plain_keys keys;
+    struct memory plain, sealed, out = {0};
+    enum hk_error error = HK_OK;
+    make_keys(&keys);
+    fill(&plain, 1);
+    encrypt(&plain, &sealed, (const uint8_t(*)[32]) & keys.public[1], 1, false);
+    assert_int_equal(decrypt(&sealed, &out, &keys, 1, &error), HK_AGE_NO_MATCH);
+    assert_int_equal(keys.requests, 2);
+    assert_int_equal(keys.proofs, 1);
+    free(sealed.data);
+    encrypt(&plain, &sealed, (const uint8_t(*)[32])keys.public, 1, false);
+    keys.lie_once = true;
+    assert_int_equal(decrypt(&sealed, &out, &keys, 1, &error), HK_AGE_OTHER_FAILURE);
+    assert_int_equal(error, HK_BAD_PEER);
+    free(sealed.data);
+    free(plain.data);
+}
+
 static void a_stanza_on_the_twist_fits_nobody_and_asks_nobody(void **state)
 {
     (void)state;
@@ -385,6 +411,7 @@ int main(void)
         cmocka_unit_test(any_changed_bit_is_noticed),
         cmocka_unit_test(all_stanzas_of_a_file_cost_one_request),
         cmocka_unit_test(a_refusal_of_the_agreement_is_not_called_no_match),
+        cmocka_unit_test(what_fits_nobody_is_asked_again_with_proofs),
         cmocka_unit_test(a_stanza_on_the_twist_fits_nobody_and_asks_nobody),
         cmocka_unit_test(a_recipient_of_low_order_is_refused),
     };

@@ -41,13 +41,13 @@ static enum hk_error list_keys(void *context, uint8_t account[HK_ACCOUNT_BYTES],
 }
 
 static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const uint8_t (*points)[32],
-                           size_t count, uint8_t (*shared)[32])
+                           size_t count, bool prove, uint8_t (*shared)[32])
 {
     struct account *a = context;
     if (a->locked)
         return HK_AGENT_LOCKED;
-    a->requests++;
-    a->points += count;
+    a->requests += !prove;
+    a->points += prove ? 0 : count;
     for (size_t k = 0; k < 3; k++)
         for (size_t i = 0; i < count && memcmp(key, a->keys[k].id, HK_ID_BYTES) == 0; i++)
             assert_int_equal(crypto_scalarmult(shared[i], a->private[k], points[i]), 0);
@@ -76,6 +76,12 @@ static int fresh_account(void **state)
     return 0;
 }
 
+static const char *sentence(void *context, enum hk_error error)
+{
+    (void)context;
+    return hk_strerror(error);
+}
+
 /* ---- age's side ---- */
 
 struct talk {
@@ -89,7 +95,7 @@ struct talk {
 
 static void *run_plugin(void *context)
 {
-    static const struct hk_plugin_agent agent = {list_keys, agree, unlock, &alice};
+    static const struct hk_plugin_agent agent = {list_keys, agree, unlock, sentence, &alice};
     struct talk *talk = context;
     struct hk_source source = {hk_fd_read, &talk->plugin_fd};
     struct hk_sink sink = {hk_fd_write, &talk->plugin_fd};

@@ -1,0 +1,350 @@
+/* The account and the agent: init, state, unlock, lock, passphrase, agent, refresh. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/secret.h"
+#include "crypto/suite.h"
+#include "device/agent.h"
+#include "device/cmd.h"
+#include "device/json.h"
+#include "device/prompt.h"
+#include "protocol/udf.h"
+
+/* ---- init ---- */
+
+static void print_account(const struct hk_agent_message *answer, const char *device)
+{
+    char name[HK_ACCOUNT_TEXT_BYTES];
+    hk_account_text(name, answer->value[HK_A_ACCOUNT].data);
+    printf("Account %s\n", name);
+    printf("Device  %s (administrator)\n\n", device);
+}
+
+static int init(struct hk_console *console, const char *device, char *passphrase)
+{
+    struct hk_agent_message *request = hk_console_request(console, HK_AGENT_INIT);
+    hk_agent_set_text(request, HK_A_SERVICE, hk_call_setting(console->call, "service"));
+    hk_agent_set_text(request, HK_A_DEVICE, device);
+    int status = hk_new_passphrase(console->call, request, passphrase);
+    if (!status)
+        status = hk_console_ask(console);
+    if (status)
+        return status;
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    if (console->call->json) {
+        struct hk_json json;
+        char name[HK_ACCOUNT_TEXT_BYTES], words[128];
+        hk_account_text(name, answer->value[HK_A_ACCOUNT].data);
+        hk_agent_text(answer, HK_A_WORDS, words, sizeof words);
+        hk_json_start(&json, stdout);
+        hk_json_map(&json, NULL);
+        hk_json_text(&json, "account", name);
+        hk_json_text(&json, "device", device);
+        hk_json_hex(&json, "serial", answer->value[HK_A_SERIAL].data, HK_ID_BYTES);
+        hk_json_text(&json, "code", words);
+        hk_json_end_map(&json);
+        return hk_keep_certificate(device, answer, true);
+    }
+    print_account(answer, device);
+    status = hk_keep_certificate(device, answer, false);
+    puts("\nUntil a second device is enrolled ('halfkey device invite'), this device holds the only halves "
+         "of your "
+         "keys:\nif it is lost, so is everything that is encrypted to them, for good; nobody can bring it "
+         "back, not\n"
+         "the service either. Backups of the service do not carry halves through a disaster.");
+    if (hk_call_option(console->call, "no-passphrase"))
+        puts("Without a passphrase whoever can read this device's state folder can use its halves, until it "
+             "is "
+             "revoked.");
+    return status;
+}
+
+int hk_cmd_init(const struct hk_call *call)
+{
+    struct hk_console console;
+    char *passphrase = hk_secret_new(HK_PASSPHRASE_MAX);
+    if (!passphrase)
+        return hk_fail(HK_NO_MEMORY, NULL);
+    int status = hk_console_open(&console, call);
+    if (!status)
+        status = init(&console, hk_call_setting(call, "device"), passphrase);
+    hk_console_close(&console);
+    hk_secret_free(passphrase);
+    return status;
+}
+
+/* ---- state ---- */
+
+static const char *suite_name(uint64_t id)
+{
+    const struct hk_suite *suite = hk_suite_by_id(id);
+    return suite ? suite->name : "unknown";
+}
+
+static void state_json(const struct hk_agent_message *answer)
+{
+    static const char *const states[] = {"empty", "locked", "unlocked", "unfinished"};
+    struct hk_json json;
+    char text[1024];
+    uint64_t state = hk_agent_u64(answer, HK_A_STATE);
+    hk_json_start(&json, stdout);
+    hk_json_map(&json, NULL);
+    hk_json_text(&json, "state", state < 4 ? states[state] : "unknown");
+    if (hk_agent_has(answer, HK_A_ACCOUNT)) {
+        hk_account_text(text, answer->value[HK_A_ACCOUNT].data);
+        hk_json_text(&json, "account", text);
+        hk_agent_text(answer, HK_A_DEVICE, text, sizeof text);
+        hk_json_text(&json, "device", text);
+        hk_agent_text(answer, HK_A_SERVICE, text, sizeof text);
+        hk_json_text(&json, "service", text);
+        hk_json_bool(&json, "administrator", hk_agent_u64(answer, HK_A_ROLE) == HK_ROLE_ADMIN);
+        hk_json_number(&json, "devices", hk_agent_u64(answer, HK_A_DEVICES));
+        hk_json_number(&json, "keys", answer->value[HK_A_ROWS].count);
+        hk_json_number(&json, "epoch", hk_agent_u64(answer, HK_A_EPOCH));
+        hk_json_time(&json, "last_use", hk_agent_u64(answer, HK_A_LAST_USE));
+        hk_json_time(&json, "log_verified", hk_agent_u64(answer, HK_A_LOG_TIME));
+        hk_json_number(&json, "log_size", hk_agent_u64(answer, HK_A_LOG_SIZE));
+        hk_json_time(&json, "stale_copy_seen", hk_agent_u64(answer, HK_A_WARNING));
+    }
+    hk_json_end_map(&json);
+}
+
+static void state_keys(const struct hk_agent_message *answer)
+{
+    const struct hk_value *rows = &answer->value[HK_A_ROWS];
+    printf("Keys      %zu\n", rows->count);
+    for (size_t i = 0; i < rows->count; i++) {
+        struct hk_agent_key_row row;
+        if (hk_agent_key_row_decode(&row, rows->items[i]) == HK_OK)
+            printf("          %-20s %s%s\n", row.name, suite_name(row.suite),
+                   row.imported ? ", was whole before" : "");
+    }
+}
+
+static void state_text(const struct hk_agent_message *answer)
+{
+    char text[1024], when[HK_TIME_TEXT];
+    hk_account_text(text, answer->value[HK_A_ACCOUNT].data);
+    printf("Account   %s\n", text);
+    hk_agent_text(answer, HK_A_DEVICE, text, sizeof text);
+    printf("Device    %s (%s), 1 of %llu\n", text,
+           hk_agent_u64(answer, HK_A_ROLE) == HK_ROLE_ADMIN ? "administrator" : "ordinary",
+           (unsigned long long)hk_agent_u64(answer, HK_A_DEVICES));
+    hk_agent_text(answer, HK_A_SERVICE, text, sizeof text);
+    printf("Service   %s\n", text);
+    printf("Epoch     %llu%s\n", (unsigned long long)hk_agent_u64(answer, HK_A_EPOCH),
+           hk_agent_u64(answer, HK_A_MUST_REFRESH) ? "; run 'halfkey refresh'" : "");
+    hk_time_text(when, hk_agent_u64(answer, HK_A_LAST_USE));
+    printf("Last use  %s\n", when);
+    hk_time_text(when, hk_agent_u64(answer, HK_A_LOG_TIME));
+    printf("Log       %llu entries, verified %s\n", (unsigned long long)hk_agent_u64(answer, HK_A_LOG_SIZE),
+           when);
+    state_keys(answer);
+    if (hk_agent_u64(answer, HK_A_WARNING)) {
+        hk_time_text(when, hk_agent_u64(answer, HK_A_WARNING));
+        printf("\nWARNING: an old copy of this device was used on %s. If that was not you, somebody has a "
+               "copy of\n"
+               "this device's state: revoke it from another device and enrol it again.\n",
+               when);
+    }
+    if (hk_agent_u64(answer, HK_A_DEVICES) < 2)
+        puts("\nThis is the only device: if it is lost, everything encrypted to its keys is too ('halfkey "
+             "device "
+             "invite').");
+}
+
+/* Asks for the state; a device without a passphrase is unlocked first, since that needs nobody. */
+static int ask_state(struct hk_console *console)
+{
+    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    int status = hk_console_ask(console);
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    if (status || hk_agent_u64(answer, HK_A_STATE) != HK_AGENT_SEALED ||
+        hk_agent_u64(answer, HK_A_HAS_PASSPHRASE))
+        return status;
+    (void)!hk_console_request(console, HK_AGENT_UNLOCK);
+    status = hk_console_ask(console);
+    if (status)
+        return status;
+    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    return hk_console_ask(console);
+}
+
+static int show_state(struct hk_console *console)
+{
+    int status = ask_state(console);
+    if (status)
+        return status;
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    uint64_t state = hk_agent_u64(answer, HK_A_STATE);
+    if (console->call->json) {
+        state_json(answer);
+        return 0;
+    }
+    if (state == HK_AGENT_EMPTY)
+        puts("No account here. 'halfkey init' makes one, 'halfkey device join' enrols this device in one.");
+    else if (state == HK_AGENT_UNFINISHED)
+        puts("'halfkey init' or 'halfkey device join' was cut short here: run it again.");
+    else if (!hk_agent_has(answer, HK_A_ACCOUNT))
+        puts("Locked. 'halfkey unlock' opens this device's halves.");
+    else
+        state_text(answer);
+    return 0;
+}
+
+int hk_cmd_state(const struct hk_call *call)
+{
+    struct hk_console console;
+    int status = hk_console_open(&console, call);
+    if (!status)
+        status = show_state(&console);
+    hk_console_close(&console);
+    return status;
+}
+
+/* ---- the agent ---- */
+
+/* A number of seconds, or with s, m, h behind it. */
+static bool parse_seconds(const char *text, unsigned *seconds)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    unsigned long unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
+    if (*end && strchr("smh", *end))
+        end++;
+    *seconds = (unsigned)(value * unit);
+    return *text >= '0' && *text <= '9' && !*end && value <= 1000000;
+}
+
+static int stop_agent(void)
+{
+    struct hk_agent_client *client;
+    char reason[256];
+    if (hk_agent_connect(&client, false, reason))
+        return 0;
+    (void)!hk_agent_request(client, HK_AGENT_STOP);
+    enum hk_error error = hk_agent_call(client, 0);
+    hk_agent_client_free(client);
+    return error && error != HK_IO && error != HK_NOT_FOUND ? hk_fail(error, "agent") : 0;
+}
+
+int hk_cmd_agent(const struct hk_call *call)
+{
+    struct hk_agent_settings settings = {.idle_seconds = HK_AGENT_IDLE_SECONDS,
+                                         .daemon = hk_call_option(call, "daemon") != NULL};
+    const char *timeout = hk_call_setting(call, "timeout");
+    char reason[256] = "";
+    if (hk_call_option(call, "stop"))
+        return stop_agent();
+    if (hk_call_option(call, "print-socket")) {
+        struct hk_console console;
+        int status = hk_console_open(&console, call);
+        if (!status)
+            puts(hk_agent_socket(console.client));
+        hk_console_close(&console);
+        return status;
+    }
+    if (timeout && !parse_seconds(timeout, &settings.idle_seconds))
+        return hk_fail_text(HK_EXIT_USAGE, "--timeout is a time such as 90, 15m or 8h; 0 is never");
+    enum hk_error error = hk_agent_run(&settings, reason);
+    if (error && *reason)
+        return hk_fail_text(hk_exit_status(error), "%s", reason);
+    return error ? hk_fail(error, "agent") : 0;
+}
+
+int hk_cmd_unlock(const struct hk_call *call)
+{
+    struct hk_console console;
+    int status = hk_console_open(&console, call);
+    if (!status) {
+        (void)!hk_console_request(&console, HK_AGENT_UNLOCK);
+        enum hk_error error = hk_console_try(&console);
+        if (error == HK_BAD_PASSPHRASE && !hk_call_setting(call, "passphrase-fd"))
+            error = HK_AGENT_LOCKED;
+        status = error ? hk_console_fail(&console, error) : 0;
+    }
+    hk_console_close(&console);
+    return status;
+}
+
+static int ask_simple(const struct hk_call *call, enum hk_agent_op op)
+{
+    struct hk_console console;
+    int status = hk_console_open(&console, call);
+    if (!status) {
+        (void)!hk_console_request(&console, op);
+        status = hk_console_ask(&console);
+    }
+    hk_console_close(&console);
+    return status;
+}
+
+int hk_cmd_lock(const struct hk_call *call)
+{
+    return ask_simple(call, HK_AGENT_LOCK);
+}
+
+int hk_cmd_refresh(const struct hk_call *call)
+{
+    struct hk_console console;
+    int status = hk_console_open(&console, call);
+    if (!status) {
+        (void)!hk_console_request(&console, HK_AGENT_REFRESH);
+        status = hk_console_ask(&console);
+    }
+    if (!status)
+        printf("epoch %llu: older copies of this device's halves are of no use any more\n",
+               (unsigned long long)hk_agent_u64(hk_console_answer(&console), HK_A_EPOCH));
+    hk_console_close(&console);
+    return status;
+}
+
+/* ---- passphrase ---- */
+
+/* Two passphrases in one piece of locked memory. */
+struct passphrases {
+    char old[HK_PASSPHRASE_MAX], new[HK_PASSPHRASE_MAX];
+};
+
+static int change_passphrase(struct hk_console *console, struct passphrases *memory)
+{
+    const struct hk_call *call = console->call;
+    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    enum hk_error error = hk_agent_call(console->client, 0);
+    if (error)
+        return hk_console_fail(console, error);
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    if (hk_agent_u64(answer, HK_A_STATE) == HK_AGENT_EMPTY)
+        return hk_fail(HK_NO_ACCOUNT, NULL);
+    bool had = hk_agent_u64(answer, HK_A_HAS_PASSPHRASE) != 0,
+         remove = hk_call_option(call, "remove") != NULL;
+    if (had)
+        error = hk_console_passphrase(call, memory->old, "Passphrase until now", false);
+    if (!error && !remove)
+        error = hk_console_passphrase(call, memory->new, "New passphrase", true);
+    if (error || (!remove && !*memory->new))
+        return hk_fail_text(HK_EXIT_LOCKED,
+                            "nobody can be asked for a passphrase: use a terminal or --passphrase-fd N");
+    struct hk_agent_message *request = hk_console_request(console, HK_AGENT_PASSPHRASE);
+    if (had)
+        hk_agent_set_bytes(request, HK_A_PASSPHRASE, memory->old, strlen(memory->old));
+    if (!remove)
+        hk_agent_set_bytes(request, HK_A_NEW_PASSPHRASE, memory->new, strlen(memory->new));
+    error = hk_agent_call(console->client, 0);
+    return error ? hk_console_fail(console, error) : 0;
+}
+
+int hk_cmd_passphrase(const struct hk_call *call)
+{
+    struct hk_console console;
+    struct passphrases *memory = hk_secret_new(sizeof *memory);
+    if (!memory)
+        return hk_fail(HK_NO_MEMORY, NULL);
+    int status = hk_console_open(&console, call);
+    if (!status)
+        status = change_passphrase(&console, memory);
+    hk_console_close(&console);
+    hk_secret_free(memory);
+    return status;
+}

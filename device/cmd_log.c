@@ -1,0 +1,172 @@
+/* The log of every use, as the service has recorded and this device has verified it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/cmd.h"
+#include "device/json.h"
+#include "protocol/encoding.h"
+
+/* Names for serials and key ids, from the signed profile. */
+struct names {
+    bool known;
+    struct hk_profile profile;
+};
+
+static void load_names(struct hk_console *console, struct names *names)
+{
+    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    if (hk_console_try(console))
+        return;
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    const struct hk_value *profile = &answer->value[HK_A_PROFILE];
+    names->known = hk_agent_has(answer, HK_A_PROFILE) && hk_agent_has(answer, HK_A_ACCOUNT) &&
+                   hk_profile_open_named(&names->profile, profile->data, profile->size,
+                                         answer->value[HK_A_ACCOUNT].data) == HK_OK;
+}
+
+/* The name, or the beginning of the number for what is not in the profile any more. */
+static void device_name(char out[HK_NAME_MAX + 1], const struct names *names, bool has,
+                        const uint8_t serial[HK_ID_BYTES])
+{
+    strcpy(out, has ? "" : "-");
+    if (has)
+        hk_hex_encode(out, serial, 4);
+    for (size_t i = 0; has && names->known && i < names->profile.device_count; i++)
+        if (memcmp(names->profile.devices[i].serial, serial, HK_ID_BYTES) == 0)
+            strcpy(out, names->profile.devices[i].name);
+}
+
+static void key_name(char out[HK_NAME_MAX + 1], const struct names *names, const struct hk_leaf *leaf)
+{
+    strcpy(out, "");
+    if (leaf->has_key)
+        hk_hex_encode(out, leaf->key, 4);
+    for (size_t i = 0; leaf->has_key && names->known && i < names->profile.key_count; i++)
+        if (memcmp(names->profile.keys[i].id, leaf->key, HK_ID_BYTES) == 0)
+            strcpy(out, names->profile.keys[i].name);
+}
+
+static const char *op_name(const struct hk_leaf *leaf)
+{
+    const struct hk_op_row *row = hk_op_row(leaf->op);
+    return leaf->op == 0 ? "new generation" : row ? row->name : "unknown";
+}
+
+static void print_leaf(const struct names *names, const struct hk_leaf *leaf, uint64_t number)
+{
+    char when[HK_TIME_TEXT], who[HK_NAME_MAX + 1], key[HK_NAME_MAX + 1], subject[HK_NAME_MAX + 1];
+    hk_time_text(when, leaf->time);
+    device_name(who, names, leaf->has_who, leaf->who);
+    key_name(key, names, leaf);
+    device_name(subject, names, leaf->has_subject, leaf->subject);
+    printf("%6llu  %s  %-12s %-16s %s", (unsigned long long)number, when, who, op_name(leaf), key);
+    if (leaf->count > 1)
+        printf(" x%llu", (unsigned long long)leaf->count);
+    if (leaf->has_namespace)
+        printf(" namespace %s", leaf->namespace);
+    if (leaf->has_subject)
+        printf(" about %s", subject);
+    if (leaf->outcome)
+        printf("  REFUSED %s", hk_error_name((enum hk_error)leaf->outcome));
+    putchar('\n');
+}
+
+static void print_leaf_json(struct hk_json *json, const struct names *names, const struct hk_leaf *leaf,
+                            uint64_t number)
+{
+    char name[HK_NAME_MAX + 1];
+    hk_json_map(json, NULL);
+    hk_json_number(json, "number", number);
+    hk_json_time(json, "time", leaf->time);
+    device_name(name, names, leaf->has_who, leaf->who);
+    hk_json_text(json, "device", leaf->has_who ? name : NULL);
+    hk_json_text(json, "operation", op_name(leaf));
+    key_name(name, names, leaf);
+    hk_json_text(json, "key", leaf->has_key ? name : NULL);
+    hk_json_text(json, "namespace", leaf->has_namespace ? leaf->namespace : NULL);
+    hk_json_number(json, "count", leaf->count);
+    hk_json_text(json, "outcome", leaf->outcome ? hk_error_name((enum hk_error)leaf->outcome) : "released");
+    device_name(name, names, leaf->has_subject, leaf->subject);
+    hk_json_text(json, "about", leaf->has_subject ? name : NULL);
+    hk_json_end_map(json);
+}
+
+static void print_leaves(const struct hk_call *call, const struct names *names,
+                         const struct hk_agent_message *answer)
+{
+    struct hk_json json;
+    uint64_t number = hk_agent_u64(answer, HK_A_START);
+    const struct hk_value *rows = &answer->value[HK_A_ROWS];
+    hk_json_start(&json, stdout);
+    if (call->json)
+        hk_json_list(&json, NULL);
+    for (size_t i = 0; i < rows->count; i++, number++) {
+        struct hk_leaf leaf;
+        if (hk_leaf_decode(&leaf, rows->items[i].data, rows->items[i].size))
+            printf("%6llu  (not readable by this version)\n", (unsigned long long)number);
+        else if (call->json)
+            print_leaf_json(&json, names, &leaf, number);
+        else
+            print_leaf(names, &leaf, number);
+    }
+    if (call->json)
+        hk_json_end_list(&json);
+}
+
+static int show_leaves(struct hk_console *console, struct names *names)
+{
+    const char *count = hk_call_option(console->call, "count"),
+               *start = hk_call_option(console->call, "start");
+    load_names(console, names);
+    struct hk_agent_message *request = hk_console_request(console, HK_AGENT_LOG);
+    if (count)
+        hk_agent_set_u64(request, HK_A_COUNT, strtoull(count, NULL, 10));
+    if (start)
+        hk_agent_set_u64(request, HK_A_START, strtoull(start, NULL, 10));
+    int status = hk_console_ask(console);
+    if (!status)
+        print_leaves(console->call, names, hk_console_answer(console));
+    return status;
+}
+
+static int verify(struct hk_console *console)
+{
+    (void)!hk_console_request(console, HK_AGENT_LOG_VERIFY);
+    int status = hk_console_ask(console);
+    if (status)
+        return status;
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    char root[HK_HEX_SIZE(32)], when[HK_TIME_TEXT];
+    hk_hex_encode(root, answer->value[HK_A_ROOT].data, 32);
+    hk_time_text(when, hk_agent_u64(answer, HK_A_LOG_TIME));
+    if (console->call->json) {
+        struct hk_json json;
+        hk_json_start(&json, stdout);
+        hk_json_map(&json, NULL);
+        hk_json_bool(&json, "verified", true);
+        hk_json_number(&json, "generation", hk_agent_u64(answer, HK_A_GENERATION));
+        hk_json_number(&json, "size", hk_agent_u64(answer, HK_A_LOG_SIZE));
+        hk_json_text(&json, "root", root);
+        hk_json_time(&json, "time", hk_agent_u64(answer, HK_A_LOG_TIME));
+        hk_json_end_map(&json);
+        return 0;
+    }
+    printf("verified: %llu entries, generation %llu, of %s\nroot %s\n",
+           (unsigned long long)hk_agent_u64(answer, HK_A_LOG_SIZE),
+           (unsigned long long)hk_agent_u64(answer, HK_A_GENERATION), when, root);
+    return 0;
+}
+
+int hk_cmd_log(const struct hk_call *call)
+{
+    struct hk_console console;
+    struct names *names = calloc(1, sizeof *names);
+    if (!names)
+        return hk_fail(HK_NO_MEMORY, NULL);
+    int status = hk_console_open(&console, call);
+    if (!status)
+        status = hk_call_option(call, "verify") ? verify(&console) : show_leaves(&console, names);
+    hk_console_close(&console);
+    free(names);
+    return status;
+}

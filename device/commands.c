@@ -1,0 +1,114 @@
+/* The table of commands: everything that is known about the command line, in one place. */
+#include <stdio.h>
+
+#include "device/cmd.h"
+
+#define KEY(what)                                                                                            \
+    {                                                                                                        \
+        "key", 'k', "NAME", what, false                                                                      \
+    }
+#define KEY_NEEDED(what)                                                                                     \
+    {                                                                                                        \
+        "key", 'k', "NAME", what, true                                                                       \
+    }
+#define OUTPUT                                                                                               \
+    {                                                                                                        \
+        "output", 'o', "OUT", "write there; nothing is left there on failure", false                         \
+    }
+#define NO_PASSPHRASE                                                                                        \
+    {                                                                                                        \
+        "no-passphrase", 0, NULL, "do not seal this device's state; whoever reads it can use it", false      \
+    }
+#define DEVICE                                                                                               \
+    {                                                                                                        \
+        "device", 0, "NAME", "what this device is to be called", true                                        \
+    }
+#define SERVICE                                                                                              \
+    {                                                                                                        \
+        "service", 0, "ADDRESS", "the key service's address, as 'halfkeyd address' prints it", true          \
+    }
+
+const struct hk_command hk_commands[] = {
+    {"", "", 0, 0, "Show the state of this device: account, service, keys, epoch, last use, log.",
+     hk_cmd_state, .json = true, .agent = true},
+    {"init", "", 0, 0, "Make an account at a key service, with this device as its administrator.",
+     hk_cmd_init, .json = true, .agent = true, .options = {SERVICE, DEVICE, NO_PASSPHRASE}},
+    {"unlock", "", 0, 0, "Open this device's halves with the passphrase.", hk_cmd_unlock, .agent = true},
+    {"lock", "", 0, 0, "Wipe this device's halves from memory until 'unlock'.", hk_cmd_lock, .json = false},
+    {"passphrase", "", 0, 0, "Change this device's passphrase, or take it away.", hk_cmd_passphrase,
+     .agent = true, .options = {{"remove", 0, NULL, "have none from now on", false}}},
+    {"agent", "", 0, 0,
+     "Run the agent that holds the unlocked halves; other commands start it by themselves.", hk_cmd_agent,
+     .options = {{"timeout", 0, "TIME",
+                  "lock after so long without a command: 90, 15m (default), 8h, 0 never", false},
+                 {"print-socket", 0, NULL, "print the path of the agent's socket and end", false},
+                 {"stop", 0, NULL, "end the agent that runs", false},
+                 {"daemon", 0, NULL, "go into the background", false}}},
+    {"key create", "NAME", 1, 1, "Make a key that is nowhere whole.", hk_cmd_key_create, .json = true,
+     .agent = true, .options = {{"suite", 0, "x25519|ed25519", "to decrypt with, or to sign with", true}}},
+    {"key list", "", 0, 0, "List the account's keys.", hk_cmd_key_list, .json = true, .agent = true},
+    {"key export", "NAME", 1, 1, "Print a key's public part, or an identity for age-plugin-halfkey.",
+     hk_cmd_key_export, .agent = true,
+     .options = {{"format", 0, "age|age-identity|ssh|raw", "how to print it", true}}},
+    {"key import", "NAME FILE", 2, 2, "Split a private key that exists; '-' reads standard input.",
+     hk_cmd_key_import, .json = true, .agent = true,
+     .options = {{"format", 0, "age-identity|raw", "what FILE holds", true},
+                 {"suite", 0, "x25519|ed25519", "what a raw key is for (x25519)", false}}},
+    {"agree", "HEX32...", 1, HK_AGREE_POINTS_MAX, "Print the X25519 shared secrets with these public keys.",
+     hk_cmd_agree, .json = true, .agent = true,
+     .options = {KEY_NEEDED("the key to agree with"),
+                 {"prove", 0, NULL, "have the service prove its part", false}}},
+    {"encrypt", "[FILE]", 0, 1, "Encrypt a file as age does.", hk_cmd_encrypt, .agent = true,
+     .options = {{"recipient", 'r', "age1...", "for whom; may be repeated", false},
+                 KEY("for a key of this account; may be repeated"),
+                 {"armor", 'a', NULL, "as text", false},
+                 OUTPUT}},
+    {"decrypt", "[FILE]", 0, 1, "Decrypt an age file with keys of this account.", hk_cmd_decrypt,
+     .json = true, .agent = true, .options = {KEY("only with this key"), OUTPUT}},
+    {"sign", "FILE", 1, 1, "Sign a file; the ssh format goes to FILE.sig.", hk_cmd_sign, .agent = true,
+     .options = {KEY_NEEDED("the key to sign with"),
+                 {"format", 0, "raw|ssh", "an Ed25519 signature, or one as ssh-keygen -Y makes it", true},
+                 {"namespace", 'n', "NAMESPACE", "what an ssh signature is for (file)", false},
+                 OUTPUT}},
+    {"verify", "FILE", 1, 1, "Check a signature.", hk_cmd_verify, .json = true, .agent = true,
+     .options = {{"format", 0, "raw|ssh", "what kind of signature", true},
+                 KEY("by this key of the account"),
+                 {"public", 0, "PUBLIC", "by this public key: a .pub file, its line, or 64 digits", false},
+                 {"signature", 's', "SIG", "where the signature is (FILE.sig)", false},
+                 {"namespace", 'n', "NAMESPACE", "what an ssh signature must be for (file)", false}}},
+    {"device invite", "", 0, 0, "Print a code with which one new device can join.", hk_cmd_device_invite,
+     .json = true, .agent = true},
+    {"device join", "CODE", 1, 1, "Enrol this device with a code from an administrator's.",
+     hk_cmd_device_join, .agent = true, .options = {DEVICE, NO_PASSPHRASE}},
+    {"device approve", "", 0, 0, "Let the device that has joined become one of the account's.",
+     hk_cmd_device_approve, .agent = true,
+     .options = {{"words", 0, "WORDS", "yes, if the new device shows these six words", false}}},
+    {"device list", "", 0, 0, "List the account's devices.", hk_cmd_device_list, .json = true, .agent = true},
+    {"device rename", "OLD NEW", 2, 2, "Give a device another name.", hk_cmd_device_rename, .agent = true},
+    {"device revoke", "NAME", 1, 1, "End a device: what it holds is of no use any more.",
+     hk_cmd_device_revoke, .agent = true},
+    {"revoke", "", 0, 0, "End a device from any machine, with its certificate or printed code.",
+     hk_cmd_revoke,
+     .options = {SERVICE,
+                 {"certificate", 0, "FILE", "the device's revocation certificate", false},
+                 {"code", 0, "WORDS", "the twelve words of its printed form", false}}},
+    {"refresh", "", 0, 0, "Make new halves of all keys on this device; old copies become useless.",
+     hk_cmd_refresh, .agent = true},
+    {"log", "", 0, 0, "Show every use of the account's keys, or verify that nothing was changed.", hk_cmd_log,
+     .json = true, .agent = true,
+     .options = {{"verify", 0, NULL, "check the whole log and print its head", false},
+                 {"start", 0, "N", "from this entry on", false},
+                 {"count", 0, "N", "so many entries (the last 50)", false}}},
+    {"help", "", 0, 0, "List the commands.", hk_cmd_help, .hidden = true,
+     .options = {{"man-synopsis", 0, NULL, "print the synopsis of the manual", false}}},
+};
+const size_t hk_command_count = sizeof hk_commands / sizeof *hk_commands;
+
+int hk_cmd_help(const struct hk_call *call)
+{
+    if (hk_call_option(call, "man-synopsis"))
+        hk_command_print_synopsis(stdout);
+    else
+        hk_command_print_list(stdout);
+    return 0;
+}
