@@ -110,8 +110,13 @@ bool hk_address_is_local(const char *url)
         return true;
     }
     const char *host = strstr(url, "://");
-    return host != NULL && (begins(host + 3, "127.") || begins(host + 3, "localhost:") ||
-                            begins(host + 3, "[::1]:") || strcmp(host + 3, "localhost") == 0);
+    if (host == NULL) {
+        return false;
+    }
+    host += 3;
+    size_t numeric = strspn(host, "0123456789.");
+    return (begins(host, "127.") && host[numeric] == ':') || begins(host, "localhost:") ||
+           begins(host, "[::1]:");
 }
 
 /* ---- with the key ---- */
