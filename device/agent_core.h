@@ -18,7 +18,6 @@
 #include "device/state.h"
 
 struct hk_masks; /* op_agree.c: prepared masks */
-struct hk_join;  /* op_join.c: a join between its two commands */
 
 /* In memory from hk_secret_new: lives as long as the agent. */
 struct hk_core {
@@ -33,7 +32,7 @@ struct hk_core {
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
     void *approval; /* op_approve.c: the invitation and the handshake that wait for a yes */
-    struct hk_join *join;
+    void *joining;  /* op_join.c: a join between its two commands */
     /* not under the gate */
     atomic_bool stopping;
     atomic_llong last_command; /* CLOCK_BOOTTIME, seconds */
@@ -113,7 +112,7 @@ HK_CHECK enum hk_error hk_resume_enrolment(struct hk_core *core); /* op_approve.
 
 /* Freed when the agent locks: op_approve.c, op_join.c, op_agree.c. NULL is allowed. */
 void hk_approval_free(void *approval);
-void hk_join_free(struct hk_join *join);
+void hk_joining_free(void *joining);
 void hk_masks_free(struct hk_masks *masks);
 
 /* ---- the operations themselves: rows of agent_dispatch.c ---- */
