@@ -61,6 +61,18 @@ void hk_client_set_report(struct hk_client *client, const uint8_t report[HK_REPO
  * minute old; an error ends the request that waits. The hook's own requests do not call it again. */
 typedef enum hk_error (*hk_client_hook)(void *argument, struct hk_client *client);
 void hk_client_set_hook(struct hk_client *client, hk_client_hook hook, void *argument);
+/* Runs the hook now, whenever it ran last (`halfkey log --verify`). */
+HK_CHECK enum hk_error hk_client_check_now(struct hk_client *client);
+
+/* Requests of this device that were answered and whose leaves must therefore be in the log: the oldest
+ * `max` to `out`; returns how many. hk_client_own_drop forgets that many, once a verified head has them. When
+ * more than HK_CLIENT_OWN_MAX wait, the oldest are forgotten. */
+#define HK_CLIENT_OWN_MAX 4096
+struct hk_client_own {
+    uint8_t digest[32]; /* hk_request_digest */
+};
+size_t hk_client_own(struct hk_client *client, struct hk_client_own *out, size_t max) HK_CHECK;
+void hk_client_own_drop(struct hk_client *client, size_t count);
 
 /* An empty exchange; HK_NO_MEMORY. Wiped, and kept for the next one, by hk_exchange_free (NULL is allowed).
  */
@@ -91,8 +103,8 @@ HK_CHECK enum hk_error hk_link_open(struct hk_link **out, struct hk_client *clie
 HK_CHECK enum hk_error hk_link_open_stranger(struct hk_link **out, struct hk_client *client);
 /* Gives it back; a stranger's is closed. NULL is allowed. */
 void hk_link_close(struct hk_link *link);
-/* Sends a request once. HK_AGAIN if the session is gone and the request has come to nothing for certain or
- * may have been done: begin again on a new link. Otherwise as hk_client_call. */
+/* Sends a request once. HK_AGAIN if the session or the connection is gone, and the request may or may not
+ * have been done: begin again on a new link. Otherwise as hk_client_call. */
 HK_CHECK enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange);
 /* The session's handshake hash, HK_HASH_BYTES; the service's static key, 32 bytes. */
 const uint8_t *hk_link_handshake(struct hk_link *link) HK_CHECK;

@@ -19,7 +19,6 @@
 #include "crypto/hash.h"
 #include "crypto/suite.h"
 #include "device/home.h"
-#include "protocol/merkle.h"
 #include "protocol/object.h"
 
 #define HK_STATE_CERTIFICATES (2 * HK_DEVICES)
@@ -92,9 +91,8 @@ struct hk_state_report {
 
 /* What this device has verified of the log. */
 struct hk_state_log {
-    struct hk_log_head head;     /* the last verified one; generation 0: none yet */
-    struct hk_frontier frontier; /* of that tree; its size is head.size */
-    bool stopped;                /* a new generation waits for the user's yes */
+    struct hk_log_head head; /* the last verified one; generation 0: none yet */
+    bool stopped;            /* a new generation waits for the user's yes */
     size_t report_count;
     struct hk_state_report report[HK_DEVICES];
 };
