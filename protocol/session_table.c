@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "crypto/random.h"
+#include "protocol/session_keys.h"
 
 #define RING 1024
 #define BUCKETS_FIRST 256
-#define KEYS_A_CHUNK 200 /* about four pages */
 
 /* Where a session is. Unconfirmed and strangers' are lists, newest first; a device's hang on its entry. */
 enum place { GONE, UNCONFIRMED, STRANGER, DEVICE };
@@ -26,12 +26,6 @@ struct list {
     size_t count, max;
 };
 
-/* Keys of sessions share locked pages, since a page for each would cost ten times as much. */
-struct chunk {
-    struct chunk *next;
-    struct hk_session_keys *keys;
-};
-
 struct hk_session_table {
     struct hk_session_table_setup setup;
     pthread_mutex_t lock;
@@ -40,53 +34,8 @@ struct hk_session_table {
     struct device **by_key;
     size_t id_buckets, key_buckets, total, devices, confirmed;
     uint8_t hash_key[crypto_shorthash_KEYBYTES]; /* static keys are chosen by others */
-    struct chunk *chunks;
-    struct hk_session_keys **free_keys;
-    size_t free_count, free_max;
+    struct hk_key_pool keys;                     /* has a lock of its own */
 };
-
-/* ---- keys; all of this under table->lock ---- */
-static bool keys_grow(struct hk_session_table *table)
-{
-    size_t max = table->free_max + KEYS_A_CHUNK;
-    struct hk_session_keys **larger = realloc(table->free_keys, max * sizeof(struct hk_session_keys *));
-    if (larger == NULL) {
-        return false;
-    }
-    table->free_keys = larger;
-    struct chunk *chunk = malloc(sizeof(*chunk));
-    struct hk_session_keys *keys = hk_secret_new(KEYS_A_CHUNK * sizeof(*keys));
-    if (chunk == NULL || keys == NULL) {
-        free(chunk);
-        hk_secret_free(keys);
-        return false;
-    }
-    *chunk = (struct chunk){table->chunks, keys};
-    table->chunks = chunk;
-    table->free_max = max;
-    for (size_t i = 0; i < KEYS_A_CHUNK; i++) {
-        table->free_keys[table->free_count++] = &keys[i];
-    }
-    return true;
-}
-
-static struct hk_session_keys *keys_take(struct hk_session_table *table)
-{
-    pthread_mutex_lock(&table->lock);
-    struct hk_session_keys *keys = NULL;
-    if (table->free_count != 0 || keys_grow(table)) {
-        keys = table->free_keys[--table->free_count];
-    }
-    pthread_mutex_unlock(&table->lock);
-    return keys;
-}
-
-static void keys_give_locked(struct hk_session_table *table, struct hk_session_keys *keys)
-{
-    if (keys != NULL) {
-        table->free_keys[table->free_count++] = keys;
-    }
-}
 
 /* ---- lookup ---- */
 static struct hk_session **find_id_locked(const struct hk_session_table *table,
@@ -231,7 +180,7 @@ static void close_locked(struct hk_session_table *table, struct hk_session *sess
     struct hk_session **at = find_id_locked(table, session->id);
     *at = session->next_by_id;
     table->total--;
-    keys_give_locked(table, hk_session_close(session));
+    hk_key_pool_give(&table->keys, hk_session_close(session));
 }
 
 /* ---- the table ---- */
@@ -255,6 +204,7 @@ enum hk_error hk_session_table_new(struct hk_session_table **out, const struct h
     table->strangers.max = setup->strangers != 0 ? setup->strangers : RING;
     hk_random(table->hash_key, sizeof(table->hash_key));
     pthread_mutex_init(&table->lock, NULL);
+    hk_key_pool_init(&table->keys);
     *out = table;
     return HK_OK;
 }
@@ -269,13 +219,7 @@ void hk_session_table_free(struct hk_session_table *table)
             hk_session_table_close(table, table->by_id[i]);
         }
     }
-    while (table->chunks != NULL) {
-        struct chunk *chunk = table->chunks;
-        table->chunks = chunk->next;
-        hk_secret_free(chunk->keys);
-        free(chunk);
-    }
-    free(table->free_keys);
+    hk_key_pool_wipe(&table->keys);
     free(table->by_id);
     free(table->by_key);
     pthread_mutex_destroy(&table->lock);
@@ -287,14 +231,14 @@ enum hk_error hk_session_table_accept(struct hk_session_table *table, const stru
                                       uint8_t out[HK_HANDSHAKE_BYTES_MAX], size_t *size)
 {
     struct hk_session *session = calloc(1, sizeof(*session)), *evicted = NULL;
-    struct hk_session_keys *keys = keys_take(table);
+    struct hk_session_keys *keys = hk_key_pool_take(&table->keys);
     enum hk_error error = session == NULL || keys == NULL ? HK_BUSY : HK_OK;
     if (error == HK_OK) {
         error = hk_session_accept(session, keys, &table->setup.service, frame, out, size);
     }
     pthread_mutex_lock(&table->lock);
     if (error != HK_OK) {
-        keys_give_locked(table, keys);
+        hk_key_pool_give(&table->keys, keys);
     } else {
         if (table->unconfirmed.count == table->unconfirmed.max) {
             evicted = table->unconfirmed.oldest;
