@@ -15,9 +15,13 @@ static const struct bench_row rows[] = {
      bench_decrypt_blinded},
     {"decrypt, unblinded, both halves", "2 variable-base multiplications + 1 addition", "us", 1e6, 0,
      bench_decrypt_unblinded},
-    {"ed25519 signature, service", "commit + share straight on libsodium", "us", 1e6, 1.1, bench_sign_service},
+    {"ed25519 signature, service", "commit + share straight on libsodium", "us", 1e6, 1.1,
+     bench_sign_service},
     {"ed25519 signature, both, verified", "the same floor for both + verification", "us", 1e6, 1.15,
      bench_sign_both},
+    {"agree through a warm agent", "nng round trip + share + durable commit + local socket round trip", "us",
+     1e6, 1.5, bench_agree_agent},
+    {"halfkey decrypt, 256 MiB", "stock age -d with a plain key", "ms", 1e3, 2.0, bench_decrypt_file},
 };
 #define ROWS (sizeof(rows) / sizeof(*rows))
 
@@ -35,11 +39,12 @@ static const char usage[] =
 
 static void print_json_row(const struct bench_row *row, const struct bench_result *result, bool first)
 {
-    printf("%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
-           "\"baseline\": %.4g, \"ratio\": %.4g, \"ratio_p10\": %.4g, \"ratio_p90\": %.4g, \"samples\": %zu, ",
-           first ? "[" : ",", row->name, row->unit, result->thing.median * row->scale,
-           result->thing.p10 * row->scale, result->thing.p90 * row->scale, result->baseline.median * row->scale,
-           result->ratio.median, result->ratio.p10, result->ratio.p90, result->samples);
+    printf(
+        "%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
+        "\"baseline\": %.4g, \"ratio\": %.4g, \"ratio_p10\": %.4g, \"ratio_p90\": %.4g, \"samples\": %zu, ",
+        first ? "[" : ",", row->name, row->unit, result->thing.median * row->scale,
+        result->thing.p10 * row->scale, result->thing.p90 * row->scale, result->baseline.median * row->scale,
+        result->ratio.median, result->ratio.p10, result->ratio.p90, result->samples);
     if (row->goal > 0) {
         printf("\"goal\": %g, \"met\": %s}", row->goal, result->ratio.median <= row->goal ? "true" : "false");
     } else {
@@ -96,9 +101,12 @@ static int run_rows(const struct bench_settings *settings, const char *filter, b
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"filter", required_argument, NULL, 'f'},    {"time", required_argument, NULL, 't'},
-        {"json", no_argument, NULL, 'j'},            {"programs", required_argument, NULL, 'p'},
-        {"directory", required_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'},
+        {"filter", required_argument, NULL, 'f'},
+        {"time", required_argument, NULL, 't'},
+        {"json", no_argument, NULL, 'j'},
+        {"programs", required_argument, NULL, 'p'},
+        {"directory", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct bench_settings settings = {.seconds = 1.0, .programs = NULL, .directory = "."};

@@ -29,4 +29,8 @@ bool bench_decrypt_unblinded(struct bench_result *result, const struct bench_set
 bool bench_sign_service(struct bench_result *result, const struct bench_settings *settings);
 bool bench_sign_both(struct bench_result *result, const struct bench_settings *settings);
 
+/* Rows with the real programs (rows_service.c). */
+bool bench_agree_agent(struct bench_result *result, const struct bench_settings *settings);
+bool bench_decrypt_file(struct bench_result *result, const struct bench_settings *settings);
+
 #endif
