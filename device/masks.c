@@ -1,0 +1,137 @@
+#include "device/masks.h"
+
+#include <pthread.h>
+#include <string.h>
+
+struct recent {
+    bool used;
+    uint8_t service_point[HK_AGREE_POINT_BYTES], u[32], answer[HK_AGREE_POINT_BYTES];
+    struct hk_agree_open open;
+};
+
+/* In memory from hk_secret_new. */
+struct hk_masks {
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    pthread_t thread;
+    bool ending;
+    bool has_point;
+    struct hk_point service_point; /* of the masks that are ready */
+    size_t ready;
+    struct hk_agree_mask mask[HK_MASKS_READY];
+    size_t next_recent;
+    struct recent recent[HK_MASKS_RECENT];
+};
+
+static bool same_point(const struct hk_point *a, const struct hk_point *b)
+{
+    return memcmp(a->bytes, b->bytes, HK_AGREE_POINT_BYTES) == 0;
+}
+
+/* Makes masks, one at a time and outside the lock, as long as some are missing. */
+static void *prepare(void *argument)
+{
+    struct hk_masks *masks = argument;
+    pthread_mutex_lock(&masks->lock);
+    while (!masks->ending) {
+        if (!masks->has_point || masks->ready == HK_MASKS_READY) {
+            pthread_cond_wait(&masks->wanted, &masks->lock);
+            continue;
+        }
+        struct hk_point service_point = masks->service_point;
+        struct hk_agree_mask mask;
+        pthread_mutex_unlock(&masks->lock);
+        hk_agree_mask_make(&mask, &service_point);
+        pthread_mutex_lock(&masks->lock);
+        if (masks->ready < HK_MASKS_READY && same_point(&service_point, &masks->service_point)) {
+            masks->mask[masks->ready++] = mask;
+        }
+        hk_wipe(&mask, sizeof(mask));
+    }
+    pthread_mutex_unlock(&masks->lock);
+    return NULL;
+}
+
+enum hk_error hk_masks_new(struct hk_masks **out)
+{
+    struct hk_masks *masks = hk_secret_new(sizeof(*masks));
+    if (masks == NULL) {
+        return HK_NO_MEMORY;
+    }
+    pthread_mutex_init(&masks->lock, NULL);
+    pthread_cond_init(&masks->wanted, NULL);
+    if (pthread_create(&masks->thread, NULL, prepare, masks) != 0) {
+        hk_secret_free(masks);
+        return HK_NO_MEMORY;
+    }
+    *out = masks;
+    return HK_OK;
+}
+
+void hk_masks_free(struct hk_masks *masks)
+{
+    if (masks == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&masks->lock);
+    masks->ending = true;
+    pthread_cond_signal(&masks->wanted);
+    pthread_mutex_unlock(&masks->lock);
+    pthread_join(masks->thread, NULL);
+    pthread_cond_destroy(&masks->wanted);
+    pthread_mutex_destroy(&masks->lock);
+    hk_secret_free(masks);
+}
+
+void hk_masks_take(struct hk_masks *masks, struct hk_agree_mask *mask, const struct hk_point *service_point)
+{
+    bool found = false;
+    pthread_mutex_lock(&masks->lock);
+    if (!masks->has_point || !same_point(&masks->service_point, service_point)) {
+        hk_wipe(masks->mask, sizeof(masks->mask));
+        masks->ready = 0;
+        masks->service_point = *service_point;
+        masks->has_point = true;
+    } else if (masks->ready > 0) {
+        masks->ready--;
+        *mask = masks->mask[masks->ready];
+        hk_wipe(&masks->mask[masks->ready], sizeof(*mask));
+        found = true;
+    }
+    pthread_cond_signal(&masks->wanted);
+    pthread_mutex_unlock(&masks->lock);
+    if (!found) {
+        hk_agree_mask_make(mask, service_point);
+    }
+}
+
+void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t u[32],
+                       const struct hk_agree_open *open, const uint8_t answer[HK_AGREE_POINT_BYTES])
+{
+    pthread_mutex_lock(&masks->lock);
+    struct recent *recent = &masks->recent[masks->next_recent++ % HK_MASKS_RECENT];
+    recent->used = true;
+    memcpy(recent->service_point, service_point->bytes, sizeof(recent->service_point));
+    memcpy(recent->u, u, sizeof(recent->u));
+    memcpy(recent->answer, answer, sizeof(recent->answer));
+    recent->open = *open;
+    pthread_mutex_unlock(&masks->lock);
+}
+
+bool hk_masks_recall(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t u[32],
+                     struct hk_agree_open *open, uint8_t answer[HK_AGREE_POINT_BYTES])
+{
+    bool found = false;
+    pthread_mutex_lock(&masks->lock);
+    for (size_t i = 0; i < HK_MASKS_RECENT && !found; i++) {
+        const struct recent *recent = &masks->recent[i];
+        if (recent->used && memcmp(recent->u, u, sizeof(recent->u)) == 0 &&
+            memcmp(recent->service_point, service_point->bytes, sizeof(recent->service_point)) == 0) {
+            *open = recent->open;
+            memcpy(answer, recent->answer, sizeof(recent->answer));
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&masks->lock);
+    return found;
+}

@@ -1,0 +1,254 @@
+/* agree: shared secrets with senders' points, one request to the service for each key and 256 points. */
+#include <string.h>
+#include <time.h>
+
+#include "crypto/agreement.h"
+#include "crypto/dleq.h"
+#include "device/agent_core.h"
+#include "device/masks.h"
+#include "protocol/sid.h"
+
+/* One key's points on their way. In memory from hk_secret_new. */
+struct batch {
+    struct hk_core *core;
+    const struct hk_state_key *key;
+    struct hk_point service_point;
+    struct hk_scalar eighth;
+    bool prove;
+    size_t count; /* of points that are not refused */
+    size_t place[HK_AGREE_POINTS_MAX];
+    bool again[HK_AGREE_POINTS_MAX]; /* asked before: must get the same answer */
+    uint8_t first[HK_AGREE_POINTS_MAX][HK_AGREE_POINT_BYTES];
+    struct hk_agree_open open[HK_AGREE_POINTS_MAX];
+    uint8_t sent[HK_AGREE_POINTS_MAX][HK_AGREE_POINT_BYTES];
+};
+
+/* How one point is asked: as before if it was asked of late and a proof is wanted now, else under a fresh
+ * mask. HK_BAD_POINT refuses it. */
+static enum hk_error open_point(struct batch *batch, const uint8_t *u, size_t place)
+{
+    struct hk_masks *masks = batch->core->masks;
+    size_t i = batch->count;
+    batch->again[i] =
+        batch->prove && hk_masks_recall(masks, &batch->service_point, u, &batch->open[i], batch->first[i]);
+    if (!batch->again[i]) {
+        struct hk_agree_mask mask;
+        HK_WIPE_AT_EXIT(mask);
+        hk_masks_take(masks, &mask, &batch->service_point);
+        enum hk_error error = hk_agree_begin(&batch->open[i], &mask, u);
+        if (error != HK_OK) {
+            return error;
+        }
+    }
+    memcpy(batch->sent[i], batch->open[i].sent, HK_AGREE_POINT_BYTES);
+    batch->place[i] = place;
+    batch->count++;
+    return HK_OK;
+}
+
+/* The answers' proofs, which name the session and the request. */
+static enum hk_error check_proofs(const struct batch *batch, const struct hk_exchange *exchange,
+                                  const uint8_t *handshake)
+{
+    uint8_t sid[HK_NAME_BYTES];
+    const struct hk_state *state = batch->core->state;
+    const struct hk_value *answers = &exchange->answer.value[HK_F_POINTS],
+                          *proofs = &exchange->answer.value[HK_F_PROOFS];
+    hk_sid_operation(sid, HK_OP_AGREE, handshake, exchange->id, state->account, state->serial, batch->key->id,
+                     state->epoch);
+    struct hk_dleq_statement statement = {.group = &hk_edwards25519,
+                                          .cofactor = 8,
+                                          .sid = HK_BYTES(sid, sizeof(sid)),
+                                          .account = HK_BYTES(state->account, HK_ACCOUNT_BYTES),
+                                          .key_id = HK_BYTES(batch->key->id, HK_ID_BYTES),
+                                          .epoch = state->epoch,
+                                          .service = batch->service_point.bytes};
+    if (!hk_message_has(&exchange->answer, HK_F_PROOFS) || proofs->count != batch->count) {
+        return HK_BAD_PEER;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        statement.point = batch->sent[i];
+        statement.answer = answers->items[i].data;
+        if (proofs->items[i].size != HK_DLEQ_ED25519_BYTES ||
+            hk_dleq_verify(&statement, proofs->items[i].data) != HK_OK) {
+            return HK_BAD_PROOF;
+        }
+    }
+    return HK_OK;
+}
+
+static void fill_request(const struct batch *batch, struct hk_exchange *exchange)
+{
+    hk_exchange_start(exchange, HK_OP_AGREE);
+    hk_message_set_bytes(&exchange->request, HK_F_KEY, batch->key->id, HK_ID_BYTES);
+    hk_message_set_array(&exchange->request, HK_F_POINTS, batch->sent, HK_AGREE_POINT_BYTES, batch->count);
+    if (batch->prove) {
+        hk_message_set_u64(&exchange->request, HK_F_PROVE, 1);
+    }
+}
+
+/* A proof names the session: one link for request and check, and a new one if the session was lost. */
+static enum hk_error ask_with_proof(const struct batch *batch, struct hk_exchange *exchange)
+{
+    enum hk_error error = HK_AGAIN;
+    for (int tries = 0; tries < 3 && error == HK_AGAIN; tries++) {
+        struct hk_link *link = NULL;
+        error = hk_link_open(&link, batch->core->client);
+        if (error == HK_OK) {
+            fill_request(batch, exchange);
+            error = hk_link_call(link, exchange);
+        }
+        if (error == HK_OK && exchange->answer.value[HK_F_POINTS].count == batch->count) {
+            error = check_proofs(batch, exchange, hk_link_handshake(link));
+        }
+        hk_link_close(link);
+    }
+    return error == HK_AGAIN ? HK_UNREACHABLE : error;
+}
+
+static enum hk_error ask(const struct batch *batch, struct hk_exchange *exchange)
+{
+    enum hk_error error;
+    if (batch->prove) {
+        error = ask_with_proof(batch, exchange);
+    } else {
+        fill_request(batch, exchange);
+        error = hk_client_call(batch->core->client, exchange);
+    }
+    const struct hk_value *answers = &exchange->answer.value[HK_F_POINTS];
+    if (error == HK_OK && answers->count != batch->count) {
+        error = HK_BAD_PEER;
+    }
+    for (size_t i = 0; error == HK_OK && i < batch->count; i++) {
+        error = answers->items[i].size == HK_AGREE_POINT_BYTES ? HK_OK : HK_BAD_PEER;
+    }
+    return error;
+}
+
+/* The shared secrets, 32 bytes each at `results`, in the places of their points. */
+static enum hk_error combine(struct hk_op_call *call, const struct batch *batch,
+                             const struct hk_exchange *exchange, const struct hk_bytes *points,
+                             uint8_t *results)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const uint8_t *answer = exchange->answer.value[HK_F_POINTS].items[i].data;
+        if (batch->again[i] && memcmp(batch->first[i], answer, HK_AGREE_POINT_BYTES) != 0) {
+            return hk_op_fail(call, HK_BAD_PROOF,
+                              "the service gave a wrong answer before: it has now proved another one");
+        }
+        if (hk_agree_finish(results + batch->place[i] * 32, &batch->open[i], &batch->eighth, answer) !=
+            HK_OK) {
+            return hk_op_fail(call, HK_BAD_PEER, "the service answered with a point that is not valid");
+        }
+        hk_masks_remember(batch->core->masks, &batch->service_point, points[batch->place[i]].data,
+                          &batch->open[i], answer);
+    }
+    return HK_OK;
+}
+
+/* At most HK_AGREE_POINTS_MAX points with one key; results are added to the answer. */
+static enum hk_error agree_batch(struct hk_op_call *call, struct batch *batch, const struct hk_bytes *points,
+                                 size_t count)
+{
+    uint8_t *results = hk_op_memory(call, count * 32);
+    bool refused[HK_AGREE_POINTS_MAX] = {false};
+    enum hk_error error = results != NULL ? HK_OK : HK_NO_MEMORY;
+    batch->count = 0;
+    for (size_t i = 0; i < count && error == HK_OK; i++) {
+        error = open_point(batch, points[i].data, i);
+        refused[i] = error == HK_BAD_POINT;
+        error = refused[i] ? HK_OK : error;
+    }
+    struct hk_exchange *exchange = NULL;
+    if (error == HK_OK && batch->count > 0) {
+        error = hk_exchange_new(&exchange, batch->core->client);
+        if (error == HK_OK) {
+            error = ask(batch, exchange);
+        }
+        if (error == HK_OK) {
+            error = combine(call, batch, exchange, points, results);
+        }
+        hk_exchange_free(batch->core->client, exchange);
+    }
+    for (size_t i = 0; i < count && error == HK_OK; i++) {
+        bool added = hk_agent_add(call->answer, HK_A_RESULTS, results + i * 32, refused[i] ? 0 : 32);
+        error = added ? HK_OK : HK_TOO_LARGE;
+    }
+    return error;
+}
+
+static enum hk_error agree_with_key(struct hk_op_call *call, struct batch *batch,
+                                    const struct hk_state_key *key)
+{
+    const struct hk_value *points = &call->request->value[HK_A_POINTS];
+    const struct hk_group *group = hk_suite_by_id(key->suite)->group;
+    batch->key = key;
+    hk_agree_eighth(&batch->eighth, &key->half);
+    enum hk_error error = group->point_decode(&batch->service_point, key->service_point);
+    if (error == HK_OK && !hk_agent_add(call->answer, HK_A_KEYS, key->name, strlen(key->name))) {
+        error = HK_TOO_LARGE;
+    }
+    for (size_t done = 0; done < points->count && error == HK_OK; done += HK_AGREE_POINTS_MAX) {
+        size_t left = points->count - done;
+        error = agree_batch(call, batch, points->items + done,
+                            left < HK_AGREE_POINTS_MAX ? left : HK_AGREE_POINTS_MAX);
+    }
+    return error;
+}
+
+/* One named key, or every key that can agree. */
+static enum hk_error agree_with_keys(struct hk_op_call *call, struct batch *batch)
+{
+    struct hk_state *state = batch->core->state;
+    char name[HK_NAME_MAX + 1];
+    hk_agent_text(call->request, HK_A_KEY, name, sizeof(name));
+    if (hk_agent_has(call->request, HK_A_KEY)) {
+        const struct hk_state_key *key = hk_state_key_by_name(state, name);
+        if (key == NULL || key->state != HK_KEY_ACTIVE) {
+            return hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key '%s' on this device", name);
+        }
+        return key->purpose == HK_PURPOSE_AGREE
+                   ? agree_with_key(call, batch, key)
+                   : hk_op_fail(call, HK_WRONG_PURPOSE, "the key '%s' is not for key agreement", name);
+    }
+    enum hk_error error = HK_OK;
+    bool any = false;
+    for (size_t i = 0; i < state->key_count && error == HK_OK; i++) {
+        if (state->key[i].purpose == HK_PURPOSE_AGREE && state->key[i].state == HK_KEY_ACTIVE) {
+            any = true;
+            error = agree_with_key(call, batch, &state->key[i]);
+        }
+    }
+    return error != HK_OK || any ? error
+                                 : hk_op_fail(call, HK_UNKNOWN_KEY, "there is no x25519 key on this device");
+}
+
+/* The gate is shared here: several threads may come first. */
+static enum hk_error need_masks(struct hk_core *core)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    enum hk_error error = core->masks != NULL ? HK_OK : hk_masks_new(&core->masks);
+    pthread_mutex_unlock(&lock);
+    return error;
+}
+
+enum hk_error hk_op_agree(struct hk_op_call *call)
+{
+    enum hk_error error = need_masks(call->core);
+    if (error != HK_OK) {
+        return error;
+    }
+    struct batch *batch = hk_secret_new(sizeof(*batch));
+    if (batch == NULL) {
+        return HK_NO_MEMORY;
+    }
+    batch->core = call->core;
+    batch->prove = hk_agent_u64(call->request, HK_A_PROVE) != 0;
+    error = agree_with_keys(call, batch);
+    if (error == HK_OK) {
+        __atomic_store_n(&call->core->state->last_use, (uint64_t)time(NULL), __ATOMIC_RELAXED);
+    }
+    hk_secret_free(batch);
+    return error;
+}

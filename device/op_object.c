@@ -1,0 +1,156 @@
+/* What the account signs: records, revocation certificates, and the next profile. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "device/agent_core.h"
+#include "protocol/cose.h"
+#include "protocol/seam.h"
+
+enum hk_error hk_account_sign(struct hk_core *core, const char *type, struct hk_bytes payload, uint8_t *out,
+                              size_t max, size_t *size)
+{
+    uint8_t signature[64];
+    size_t length, room = payload.size + HK_COSE_OVERHEAD_MAX;
+    const struct hk_state_key *key = hk_state_account_key(core->state);
+    if (key == NULL) {
+        return HK_NOT_ALLOWED;
+    }
+    uint8_t *to_be_signed = malloc(room);
+    if (to_be_signed == NULL) {
+        return HK_NO_MEMORY;
+    }
+    enum hk_error error =
+        hk_cose_to_be_signed(to_be_signed, room, &length, type, core->state->account, payload);
+    if (error == HK_OK) {
+        error = hk_core_cosign(core, key, HK_SIGN_OBJECT, HK_BYTES(NULL, 0), HK_BYTES(to_be_signed, length),
+                               signature);
+    }
+    free(to_be_signed);
+    return error == HK_OK ? hk_cose_assemble(out, max, size, type, core->state->account, payload, signature)
+                          : error;
+}
+
+enum hk_error hk_account_sign_record(struct hk_core *core, const struct hk_device_record *record,
+                                     uint8_t *out, size_t *size)
+{
+    uint8_t payload[HK_SMALL_OBJECT_MAX];
+    size_t length;
+    enum hk_error error = hk_record_encode(record, payload, sizeof(payload), &length);
+    return error == HK_OK ? hk_account_sign(core, HK_TYPE_RECORD, HK_BYTES(payload, length), out,
+                                            HK_SMALL_OBJECT_MAX, size)
+                          : error;
+}
+
+enum hk_error hk_account_sign_revocation(struct hk_core *core, const uint8_t serial[HK_ID_BYTES],
+                                         uint8_t *out, size_t *size)
+{
+    uint8_t payload[HK_SMALL_OBJECT_MAX];
+    size_t length;
+    struct hk_revocation revocation = {.created = (uint64_t)time(NULL)};
+    memcpy(revocation.account, core->state->account, HK_ACCOUNT_BYTES);
+    memcpy(revocation.serial, serial, HK_ID_BYTES);
+    enum hk_error error = hk_revocation_encode(&revocation, payload, sizeof(payload), &length);
+    return error == HK_OK ? hk_account_sign(core, HK_TYPE_REVOCATION, HK_BYTES(payload, length), out,
+                                            HK_SMALL_OBJECT_MAX, size)
+                          : error;
+}
+
+/* --- the next profile --- */
+
+struct work {
+    struct hk_profile profile;
+    uint8_t payload[HK_PAYLOAD_MAX], signed_profile[HK_PAYLOAD_MAX + HK_COSE_OVERHEAD_MAX];
+    size_t size;
+};
+
+/* Takes over the service's profile, which may be newer: a crash between put and save leaves it so. */
+static enum hk_error fetch(struct hk_core *core)
+{
+    struct hk_exchange *exchange;
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_exchange_start(exchange, HK_OP_FETCH_PROFILE);
+    error = hk_client_call(core->client, exchange);
+    if (error == HK_OK) {
+        const struct hk_value *profile = &exchange->answer.value[HK_F_PROFILE];
+        bool same = profile->size == core->state->profile_size &&
+                    memcmp(profile->data, core->state->profile, profile->size) == 0;
+        error = same ? HK_OK : hk_state_take_profile(core->state, profile->data, profile->size, NULL);
+    }
+    hk_exchange_free(core->client, exchange);
+    return error == HK_UNKNOWN_DEVICE && core->state->profile_version == 0 ? HK_OK : error;
+}
+
+static enum hk_error put(struct hk_core *core, const struct work *work)
+{
+    struct hk_exchange *exchange;
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_exchange_start(exchange, HK_OP_PROFILE_PUT);
+    hk_message_set_bytes(&exchange->request, HK_F_PROFILE, work->signed_profile, work->size);
+    HK_SEAM("profile.put/before");
+    error = hk_client_call(core->client, exchange);
+    HK_SEAM("profile.put/after");
+    hk_exchange_free(core->client, exchange);
+    return error;
+}
+
+/* What every profile begins with: who and where, and the version before. */
+static enum hk_error start_profile(struct hk_core *core, struct hk_profile *profile)
+{
+    const struct hk_state *state = core->state;
+    const struct hk_state_key *account_key = hk_state_account_key(core->state);
+    if (account_key == NULL) {
+        return HK_NOT_ALLOWED;
+    }
+    if (state->profile_version > 0) {
+        enum hk_error error = hk_state_profile(state, profile);
+        if (error != HK_OK) {
+            return error;
+        }
+        hk_object_hash(profile->previous, state->profile, state->profile_size);
+    } else {
+        memset(profile, 0, sizeof(*profile));
+    }
+    profile->version = state->profile_version + 1;
+    profile->time = (uint64_t)time(NULL);
+    memcpy(profile->account, state->account, HK_ACCOUNT_BYTES);
+    memcpy(profile->account_key, account_key->public_key, 32);
+    memcpy(profile->service_key, state->service_key, 32);
+    memcpy(profile->identity_key, state->identity_key, 32);
+    memcpy(profile->address, state->address, sizeof(profile->address));
+    return HK_OK;
+}
+
+enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument)
+{
+    struct work *work = malloc(sizeof(*work));
+    size_t length;
+    enum hk_error error = work != NULL ? fetch(core) : HK_NO_MEMORY;
+    if (error == HK_OK) {
+        error = start_profile(core, &work->profile);
+    }
+    if (error == HK_OK) {
+        error = change(argument, &work->profile);
+    }
+    if (error == HK_OK) {
+        error = hk_profile_encode(&work->profile, work->payload, sizeof(work->payload), &length);
+    }
+    if (error == HK_OK) {
+        error = hk_account_sign(core, HK_TYPE_PROFILE, HK_BYTES(work->payload, length), work->signed_profile,
+                                sizeof(work->signed_profile), &work->size);
+    }
+    if (error == HK_OK) {
+        error = put(core, work);
+    }
+    if (error == HK_OK) {
+        error = hk_state_take_profile(core->state, work->signed_profile, work->size, NULL);
+    }
+    free(work);
+    return error == HK_OK ? hk_core_save(core, "profile") : error;
+}

@@ -1,0 +1,215 @@
+/* refresh: new halves for all keys of this device, in the six steps of docs/protocol.md.
+ *
+ * The state file says at every moment what to do next, so a crash anywhere is gone on from: no seed stored,
+ * nothing happened; seed stored, ask (again); d' stored beside d, send nothing but the confirm. The caller
+ * holds the gate alone, so nothing of this device is outstanding. */
+#include <string.h>
+
+#include "crypto/random.h"
+#include "crypto/refresh.h"
+#include "device/agent_core.h"
+
+#define PROOF HK_SCHNORR_ED25519_BYTES
+
+/* The keys that take part, in the order of their ids, and what both sides compute from. From hk_secret_new.
+ */
+struct work {
+    struct hk_refresh refresh;
+    size_t count;
+    struct hk_state_key *key[HK_KEYS_MAX];
+    const struct hk_group *group[HK_KEYS_MAX];
+    uint8_t proofs[HK_KEYS_MAX * PROOF];
+};
+
+static enum hk_error load(struct hk_core *core, struct work *work)
+{
+    struct hk_state *state = core->state;
+    struct hk_refresh_key keys[HK_KEYS_MAX];
+    work->count = 0;
+    for (size_t i = 0; i < state->key_count; i++) {
+        struct hk_state_key *key = &state->key[i];
+        if (key->state == HK_KEY_ACTIVE) {
+            memcpy(keys[work->count].id, key->id, HK_ID_BYTES);
+            keys[work->count].suite = key->suite;
+            work->group[work->count] = hk_suite_by_id(key->suite)->group;
+            work->key[work->count++] = key;
+        }
+    }
+    work->refresh.device_seed = state->refresh.device_seed;
+    work->refresh.service_seed = state->refresh.service_seed;
+    memcpy(work->refresh.new_tag, state->refresh.new_tag, HK_TAG_BYTES);
+    return hk_refresh_ref(work->refresh.ref, state->account, state->serial, state->epoch, state->tag, keys,
+                          work->count);
+}
+
+/* Forgets what is beside the current epoch. */
+static void drop_next(struct hk_state *state)
+{
+    hk_wipe(&state->refresh, sizeof(state->refresh));
+    for (size_t i = 0; i < state->key_count; i++) {
+        hk_wipe(&state->key[i].next_half, sizeof(state->key[i].next_half));
+        hk_wipe(state->key[i].next_service_point, sizeof(state->key[i].next_service_point));
+    }
+}
+
+/* Step 1: the seed is durable before it is sent. */
+static enum hk_error begin(struct hk_core *core)
+{
+    drop_next(core->state);
+    hk_random(core->state->refresh.device_seed.bytes, 32);
+    core->state->refresh.stage = HK_REFRESH_ASKED;
+    return hk_core_save(core, "refresh.seed");
+}
+
+/* Step 3: each S' = S - [delta]B and d' = d + delta, checked against the service's proof. */
+static enum hk_error derive(struct hk_core *core, const struct hk_value *proofs)
+{
+    struct work *work = hk_secret_new(sizeof(*work));
+    enum hk_error error = work != NULL ? load(core, work) : HK_NO_MEMORY;
+    if (error == HK_OK && proofs->count != work->count) {
+        error = HK_BAD_PEER;
+    }
+    for (size_t i = 0; error == HK_OK && i < work->count; i++) {
+        struct hk_state_key *key = work->key[i];
+        const struct hk_group *group = work->group[i];
+        struct hk_point service_point, next;
+        error = proofs->items[i].size == group->point_bytes + group->scalar_bytes
+                    ? group->point_decode(&service_point, key->service_point)
+                    : HK_BAD_PROOF;
+        if (error == HK_OK) {
+            error = hk_refresh_device(&key->next_half, &next, group, &work->refresh, key->id, &key->half,
+                                      &service_point, proofs->items[i].data);
+        }
+        if (error == HK_OK) {
+            memcpy(key->next_service_point, next.bytes, group->point_bytes);
+        }
+    }
+    hk_secret_free(work);
+    return error;
+}
+
+/* Steps 2 and 3. On any failure the device stays at e, with its seed. */
+static enum hk_error ask(struct hk_core *core)
+{
+    struct hk_state_refresh *refresh = &core->state->refresh;
+    struct hk_exchange *exchange;
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_client_close_sessions(core->client); /* every try on a new session */
+    hk_exchange_start(exchange, HK_OP_REFRESH);
+    hk_message_set_bytes(&exchange->request, HK_F_SEED, refresh->device_seed.bytes, 32);
+    error = hk_client_call(core->client, exchange);
+    if (error == HK_OK) {
+        const uint8_t *seed = hk_exchange_bytes(exchange, HK_F_SEED, 32),
+                      *tag = hk_exchange_bytes(exchange, HK_F_NEW_TAG, HK_TAG_BYTES);
+        error = seed != NULL && tag != NULL ? HK_OK : HK_BAD_PEER;
+        if (error == HK_OK) {
+            memcpy(refresh->service_seed.bytes, seed, 32);
+            memcpy(refresh->new_tag, tag, HK_TAG_BYTES);
+            error = derive(core, &exchange->answer.value[HK_F_PROOFS]);
+        }
+    }
+    hk_exchange_free(core->client, exchange);
+    if (error != HK_OK) {
+        return error;
+    }
+    refresh->stage = HK_REFRESH_STORED;
+    return hk_core_save(core, "refresh.next");
+}
+
+/* Step 6: e+1 takes the place of e. */
+static enum hk_error advance(struct hk_core *core)
+{
+    struct hk_state *state = core->state;
+    for (size_t i = 0; i < state->key_count; i++) {
+        struct hk_state_key *key = &state->key[i];
+        if (key->state == HK_KEY_ACTIVE) {
+            key->half = key->next_half;
+            memcpy(key->service_point, key->next_service_point, sizeof(key->service_point));
+        }
+    }
+    state->epoch++;
+    memcpy(state->tag, state->refresh.new_tag, HK_TAG_BYTES);
+    state->must_refresh = false;
+    drop_next(state);
+    hk_core_identify(core);
+    return hk_core_save(core, "refresh.done");
+}
+
+static enum hk_error send_confirm(struct hk_core *core, struct work *work)
+{
+    struct hk_exchange *exchange;
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    for (size_t i = 0; i < work->count; i++) {
+        hk_refresh_confirm(work->proofs + i * PROOF, work->group[i], &work->refresh,
+                           &work->key[i]->next_half);
+    }
+    hk_client_close_sessions(core->client);
+    hk_exchange_start(exchange, HK_OP_REFRESH_CONFIRM);
+    hk_message_set_bytes(&exchange->request, HK_F_NEW_TAG, core->state->refresh.new_tag, HK_TAG_BYTES);
+    hk_message_set_array(&exchange->request, HK_F_PROOFS, work->proofs, PROOF, work->count);
+    error = hk_client_call(core->client, exchange);
+    hk_exchange_free(core->client, exchange);
+    return error;
+}
+
+/* Steps 4 to 6. HK_AGAIN: the service has dropped e+1, and so has this device. */
+static enum hk_error confirm(struct hk_core *core)
+{
+    struct work *work = hk_secret_new(sizeof(*work));
+    enum hk_error error = work != NULL ? load(core, work) : HK_NO_MEMORY;
+    if (error == HK_OK) {
+        error = send_confirm(core, work);
+    }
+    hk_secret_free(work);
+    if (error == HK_OK) {
+        return advance(core);
+    }
+    if (error == HK_UNKNOWN_TAG) {
+        drop_next(core->state);
+        error = hk_core_save(core, "refresh.drop");
+        return error == HK_OK ? HK_AGAIN : error;
+    }
+    return error;
+}
+
+enum hk_error hk_core_refresh(struct hk_core *core)
+{
+    enum hk_error error = HK_AGAIN;
+    for (int tries = 0; tries < 3 && error == HK_AGAIN; tries++) {
+        error = HK_OK;
+        if (core->state->refresh.stage == HK_REFRESH_NONE) {
+            error = begin(core);
+        }
+        if (error == HK_OK && core->state->refresh.stage == HK_REFRESH_ASKED) {
+            error = ask(core);
+            if (error == HK_AGAIN) { /* a new half would be zero: another seed */
+                core->state->refresh.stage = HK_REFRESH_NONE;
+            }
+        }
+        if (error == HK_OK && core->state->refresh.stage == HK_REFRESH_STORED) {
+            error = confirm(core);
+        }
+    }
+    return error == HK_AGAIN ? HK_BUSY : error;
+}
+
+enum hk_error hk_op_refresh(struct hk_op_call *call)
+{
+    enum hk_error error = hk_core_refresh(call->core);
+    if (error == HK_STALE_EPOCH) {
+        return hk_op_fail(
+            call, error,
+            "another copy of this device has refreshed: one of the two is not yours. Revoke this "
+            "device, and enrol it again");
+    }
+    if (error == HK_OK) {
+        hk_agent_set_u64(call->answer, HK_A_EPOCH, call->core->state->epoch);
+    }
+    return error;
+}
