@@ -1,0 +1,200 @@
+/* An account and its keys at the real service, over the real transport. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crypto/random.h"
+#include "tests/support/client.h"
+
+static struct hk_test_service service;
+static struct hk_test_device laptop;
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&service, 0, sizeof(service));
+    hk_test_service_start(&service, false);
+    hk_test_device_init(&laptop, &service);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hk_test_device_end(&laptop);
+    hk_test_service_end(&service);
+    return 0;
+}
+
+/* X25519 with the whole key, which exists only here: d from the device, s as it must be. */
+static void check_agreement(struct hk_test_key *key)
+{
+    struct hk_secret32 private;
+    uint8_t peer[32], u[32], expected[32], shared[32];
+    struct hk_secret32 result;
+    assert_int_equal(crypto_sign_ed25519_pk_to_curve25519(u, key->public_key), 0);
+    hk_noise_keypair(&private, peer);
+    assert_int_equal(hk_noise_dh(&result, &private, u), HK_OK); /* the sender's side */
+    memcpy(expected, result.bytes, 32);
+    assert_int_equal(hk_test_agree(&laptop, key, peer, shared), HK_OK);
+    assert_memory_equal(shared, expected, 32);
+}
+
+static struct hk_test_key *key_of(enum hk_suite_id suite)
+{
+    for (size_t i = 0; i < laptop.key_count; i++) {
+        if (laptop.key[i].suite->id == suite) {
+            return &laptop.key[i];
+        }
+    }
+    fail();
+    return NULL;
+}
+
+static void an_account_makes_keys_agrees_and_signs_and_a_restart_loses_nothing(void **state)
+{
+    (void)state;
+    uint8_t signature[64];
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
+    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
+    check_agreement(key_of(HK_SUITE_X25519));
+    struct hk_test_key *git = key_of(HK_SUITE_ED25519);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_RAW, "message", 7, signature), HK_OK);
+    assert_int_equal(crypto_sign_verify_detached(signature, (const uint8_t *)"message", 7, git->public_key),
+                     0);
+    hk_test_hang_up(&laptop);
+    hk_test_service_kill(&service);
+    hk_test_service_restart(&service);
+    check_agreement(key_of(HK_SUITE_X25519));
+    hk_test_hang_up(&laptop);
+    assert_int_equal(hk_test_service_stop(&service), 0);
+    hk_test_service_restart(&service);
+    check_agreement(key_of(HK_SUITE_X25519));
+}
+
+static void an_account_without_a_profile_can_do_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(hk_test_create_account(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_NOT_ALLOWED);
+    struct hk_message request, answer;
+    hk_test_request(&request, HK_OP_STATUS, &laptop);
+    assert_int_equal(hk_test_call(&laptop, &request, &answer), HK_OK);
+}
+
+static void create_status_gives_the_first_tag_again_and_voids_what_it_does_not_know(void **state)
+{
+    (void)state;
+    struct hk_message request, answer;
+    uint8_t nothing[32] = {1};
+    assert_int_equal(hk_test_create_account(&laptop), HK_OK);
+    hk_test_request(&request, HK_OP_CREATE_STATUS, NULL);
+    hk_message_set_bytes(&request, HK_F_KEY, laptop.key[0].id, HK_ID_BYTES);
+    hk_message_set_bytes(&request, HK_F_TRANSCRIPT, laptop.key[0].transcript, 32);
+    assert_int_equal(hk_test_call_stranger(&laptop, &request, &answer), HK_OK);
+    assert_memory_equal(answer.value[HK_F_TAG].data, laptop.tag, HK_TAG_BYTES);
+    hk_message_set_bytes(&request, HK_F_TRANSCRIPT, nothing, 32);
+    assert_int_equal(hk_test_call_stranger(&laptop, &request, &answer), HK_UNKNOWN_RUN);
+}
+
+static void a_key_is_of_one_purpose_and_its_name_is_taken_once(void **state)
+{
+    (void)state;
+    uint8_t signature[64], shared[32], peer[32];
+    struct hk_secret32 private;
+    hk_noise_keypair(&private, peer);
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_CONFLICT);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ACCOUNT, "other"), HK_WRONG_PURPOSE);
+    assert_int_equal(
+        hk_test_sign(&laptop, key_of(HK_SUITE_X25519), HK_SIGN_RAW, "message", 7, signature),
+        HK_WRONG_PURPOSE);
+    assert_int_equal(hk_test_agree(&laptop, key_of(HK_SUITE_ACCOUNT), peer, shared), HK_WRONG_PURPOSE);
+    assert_int_equal(
+        hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_RAW, "message", 7, signature),
+        HK_WRONG_PURPOSE);
+    assert_int_equal(
+        hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_OBJECT, "message", 7, signature),
+        HK_BAD_ENCODING);
+}
+
+static void an_ssh_signature_says_its_namespace(void **state)
+{
+    (void)state;
+    uint8_t signature[64];
+    static const char blob[] = "SSHSIG\0\0\0\3git\0\0\0\0\0\0\0\6sha256\0\0\0\40"
+                               "0123456789abcdef0123456789abcdef";
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
+    struct hk_test_key *git = key_of(HK_SUITE_ED25519);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_RAW, blob, sizeof(blob) - 1, signature),
+                     HK_BAD_ENCODING); /* disguised as something else */
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_SSHSIG, blob, sizeof(blob) - 1, signature),
+                     HK_BAD_ENCODING); /* no namespace said */
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_RAW, "x", 1, signature), HK_OK);
+}
+
+static void a_closed_registration_and_a_wrong_pop_are_refused(void **state)
+{
+    (void)state;
+    struct hk_message request, answer;
+    uint8_t zero[32] = {0};
+    hk_test_request(&request, HK_OP_CREATE_ACCOUNT, NULL);
+    hk_message_set_bytes(&request, HK_F_DEVICE_KEY, laptop.static_public, 32);
+    hk_message_set_bytes(&request, HK_F_POP, zero, 32);
+    hk_message_set_bytes(&request, HK_F_DEVICE, laptop.serial, HK_ID_BYTES);
+    hk_message_set_bytes(&request, HK_F_KEY, laptop.serial, HK_ID_BYTES);
+    hk_message_set_u64(&request, HK_F_CREATED, 1);
+    hk_message_set_bytes(&request, HK_F_REPORT_KEY, laptop.report_key, 32);
+    hk_message_set_bytes(&request, HK_F_COMMITMENT, zero, 32);
+    assert_int_equal(hk_test_call_stranger(&laptop, &request, &answer), HK_BAD_PROOF);
+    hk_test_hang_up(&laptop);
+    assert_int_equal(hk_test_service_stop(&service), 0);
+    service.options[0] = "--registration";
+    service.options[1] = "closed";
+    hk_test_service_restart(&service);
+    assert_int_equal(hk_test_create_account(&laptop), HK_NOT_ALLOWED);
+}
+
+static void share_operations_over_the_quota_are_refused(void **state)
+{
+    (void)state;
+    uint8_t signature[64];
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
+    hk_test_hang_up(&laptop);
+    assert_int_equal(hk_test_service_stop(&service), 0);
+    service.options[0] = "--quota";
+    service.options[1] = "5";
+    hk_test_service_restart(&service);
+    enum hk_error error = HK_OK;
+    int answered = 0;
+    for (; answered < 20 && error == HK_OK; answered++) {
+        error = hk_test_sign(&laptop, key_of(HK_SUITE_ED25519), HK_SIGN_RAW, "x", 1, signature);
+    }
+    assert_int_equal(error, HK_OVER_QUOTA);
+    assert_int_equal(answered, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(an_account_makes_keys_agrees_and_signs_and_a_restart_loses_nothing),
+        TEST(an_account_without_a_profile_can_do_nothing_else),
+        TEST(create_status_gives_the_first_tag_again_and_voids_what_it_does_not_know),
+        TEST(a_key_is_of_one_purpose_and_its_name_is_taken_once),
+        TEST(an_ssh_signature_says_its_namespace),
+        TEST(a_closed_registration_and_a_wrong_pop_are_refused),
+        TEST(share_operations_over_the_quota_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,259 @@
+#include "tests/support/client.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "crypto/agreement.h"
+#include "crypto/cosign.h"
+#include "crypto/random.h"
+#include "protocol/cose.h"
+#include "protocol/sid.h"
+#include "protocol/udf.h"
+
+static uint8_t answer_bytes[HK_PLAINTEXT_MAX]; /* one test, one thread */
+
+void hk_test_device_init(struct hk_test_device *device, struct hk_test_service *service)
+{
+    memset(device, 0, sizeof(*device));
+    device->service = service;
+    assert_int_equal(hk_endpoint_new(&device->endpoint, service->address.url), HK_OK);
+    hk_noise_keypair(&device->static_key, device->static_public);
+    assert_int_equal(crypto_sign_keypair(device->report_key, device->report_secret), 0);
+    hk_random(device->serial, sizeof(device->serial));
+    hk_random(device->code, sizeof(device->code));
+}
+
+void hk_test_hang_up(struct hk_test_device *device)
+{
+    hk_channel_free(device->channel);
+    hk_channel_free(device->stranger);
+    device->channel = NULL;
+    device->stranger = NULL;
+}
+
+void hk_test_device_end(struct hk_test_device *device)
+{
+    hk_test_hang_up(device);
+    hk_endpoint_free(device->endpoint);
+}
+
+void hk_test_request(struct hk_message *request, enum hk_op op, const struct hk_test_device *of)
+{
+    static uint8_t ids[64][HK_ID_BYTES]; /* the message borrows */
+    static size_t next;
+    uint8_t *id = ids[next++ % 64];
+    hk_random(id, HK_ID_BYTES);
+    hk_message_init(request);
+    hk_message_set_u64(request, HK_F_OP, (uint64_t)op);
+    hk_message_set_bytes(request, HK_F_REQUEST, id, HK_ID_BYTES);
+    if (of != NULL) {
+        hk_message_set_bytes(request, HK_F_ACCOUNT, of->account, HK_ACCOUNT_BYTES);
+        hk_message_set_u64(request, HK_F_EPOCH, of->epoch);
+        hk_message_set_bytes(request, HK_F_TAG, of->tag, HK_TAG_BYTES);
+    }
+}
+
+static enum hk_error call(struct hk_channel *channel, const struct hk_message *request,
+                          struct hk_message *answer)
+{
+    uint8_t bytes[HK_PLAINTEXT_MAX];
+    size_t size;
+    const struct hk_op_row *row = hk_op_row(request->value[HK_F_OP].number);
+    enum hk_error error = hk_message_encode(request, bytes, sizeof(bytes), &size);
+    if (error == HK_OK) {
+        error = hk_channel_call(channel, bytes, size, answer_bytes, sizeof(answer_bytes), &size, 10000);
+    }
+    if (error == HK_OK) {
+        error = hk_message_decode(answer, answer_bytes, size);
+    }
+    if (error == HK_OK && row == NULL) {
+        return (enum hk_error)answer->value[HK_F_ERROR].number;
+    }
+    return error == HK_OK ? hk_message_check_answer(answer, row, request->value[HK_F_REQUEST].data) : error;
+}
+
+static enum hk_error open_channel(struct hk_test_device *device, struct hk_channel **channel, bool stranger)
+{
+    return *channel != NULL ? HK_OK
+                            : hk_channel_open(channel, device->endpoint,
+                                              stranger ? NULL : &device->static_key, NULL,
+                                              device->service->address.service_key, 10000);
+}
+
+enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_message *request,
+                           struct hk_message *answer)
+{
+    enum hk_error error = open_channel(device, &device->channel, false);
+    return error == HK_OK ? call(device->channel, request, answer) : error;
+}
+
+enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct hk_message *request,
+                                    struct hk_message *answer)
+{
+    enum hk_error error = open_channel(device, &device->stranger, true);
+    return error == HK_OK ? call(device->stranger, request, answer) : error;
+}
+
+/* ---- keys ---- */
+
+static struct hk_test_key *insert_key(struct hk_test_device *device, const struct hk_test_key *key)
+{
+    size_t at = device->key_count++;
+    assert_true(at < HK_TEST_KEYS);
+    for (; at > 0 && memcmp(device->key[at - 1].id, key->id, HK_ID_BYTES) > 0; at--) {
+        device->key[at] = device->key[at - 1];
+    }
+    device->key[at] = *key;
+    return &device->key[at];
+}
+
+/* Messages 1 to 4, with `finish` as the operation of message 3. */
+static enum hk_error generate(struct hk_test_device *device, struct hk_message *start, enum hk_op finish,
+                              struct hk_test_key *key, struct hk_message *answer)
+{
+    bool is_account = finish == HK_OP_CREATE_FINISH;
+    struct hk_keygen_device run;
+    struct hk_keygen_opening opening;
+    struct hk_keygen_result result;
+    uint8_t sid[32], commitment[32];
+    struct hk_message request;
+    struct hk_channel *channel = is_account ? device->stranger : device->channel;
+    struct hk_keygen_names names = {
+        .handshake = HK_BYTES(hk_channel_session(channel)->handshake_hash, HK_HASH_BYTES),
+        .request_id = start->value[HK_F_REQUEST].data,
+        .account = HK_BYTES(device->account, is_account ? 0 : HK_ACCOUNT_BYTES),
+        .suite = key->suite,
+        .key_id = key->id,
+        .device_key = device->static_public,
+        .service_key = device->service->address.service_key};
+    hk_keygen_sid(sid, &names);
+    hk_keygen_start(&run, commitment, key->suite->group, sid);
+    hk_message_set_bytes(start, HK_F_COMMITMENT, commitment, sizeof(commitment));
+    enum hk_error error = call(channel, start, answer);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = hk_keygen_finish(&result, &opening, &run, answer->value[HK_F_POINT].data,
+                             answer->value[HK_F_PROOF].data);
+    assert_int_equal(error, HK_OK);
+    memcpy(key->transcript, result.transcript, 32);
+    hk_test_request(&request, finish, is_account ? NULL : device);
+    hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
+    hk_message_set_bytes(&request, HK_F_POINT, opening.point, 32);
+    hk_message_set_bytes(&request, HK_F_PROOF, opening.proof, 64);
+    hk_message_set_bytes(&request, HK_F_OPENING, opening.opening, 32);
+    key->half = result.half;
+    memcpy(key->device_point, result.device_point, 32);
+    memcpy(key->service_point, result.service_point, 32);
+    memcpy(key->public_key, result.public_key, 32);
+    error = call(channel, &request, answer);
+    return error == HK_OK ? hk_keygen_accept(&result, key->suite->group, answer->value[HK_F_TRANSCRIPT].data,
+                                             answer->value[HK_F_PUBLIC].data)
+                          : error;
+}
+
+enum hk_error hk_test_create_account(struct hk_test_device *device)
+{
+    struct hk_message request, answer;
+    struct hk_test_key key = {.suite = hk_suite_by_id(HK_SUITE_ACCOUNT), .name = "account"};
+    uint8_t pop[32];
+    hk_random(key.id, sizeof(key.id));
+    enum hk_error error = open_channel(device, &device->stranger, true);
+    if (error != HK_OK) {
+        return error;
+    }
+    assert_int_equal(hk_sid_pop(pop, &device->static_key, device->service->address.service_key,
+                                hk_channel_session(device->stranger)->handshake_hash),
+                     HK_OK);
+    hk_test_request(&request, HK_OP_CREATE_ACCOUNT, NULL);
+    hk_message_set_bytes(&request, HK_F_DEVICE_KEY, device->static_public, 32);
+    hk_message_set_bytes(&request, HK_F_POP, pop, sizeof(pop));
+    hk_message_set_bytes(&request, HK_F_DEVICE, device->serial, HK_ID_BYTES);
+    hk_message_set_bytes(&request, HK_F_KEY, key.id, HK_ID_BYTES);
+    hk_message_set_u64(&request, HK_F_CREATED, (uint64_t)time(NULL));
+    hk_message_set_bytes(&request, HK_F_REPORT_KEY, device->report_key, 32);
+    error = generate(device, &request, HK_OP_CREATE_FINISH, &key, &answer);
+    if (error == HK_OK) {
+        memcpy(device->account, answer.value[HK_F_ACCOUNT].data, HK_ACCOUNT_BYTES);
+        memcpy(device->tag, answer.value[HK_F_TAG].data, HK_TAG_BYTES);
+        memcpy(device->identity, answer.value[HK_F_IDENTITY].data, 32);
+        device->epoch = answer.value[HK_F_EPOCH].number;
+        insert_key(device, &key);
+    }
+    return error;
+}
+
+enum hk_error hk_test_keygen(struct hk_test_device *device, enum hk_suite_id suite, const char *name)
+{
+    struct hk_message request, answer;
+    struct hk_test_key key = {.suite = hk_suite_by_id((uint64_t)suite)};
+    hk_random(key.id, sizeof(key.id));
+    strncpy(key.name, name, sizeof(key.name) - 1);
+    enum hk_error error = open_channel(device, &device->channel, false);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_test_request(&request, HK_OP_KEYGEN_START, device);
+    hk_message_set_bytes(&request, HK_F_KEY, key.id, HK_ID_BYTES);
+    hk_message_set_u64(&request, HK_F_SUITE, (uint64_t)suite);
+    hk_message_set_u64(&request, HK_F_PURPOSE, (uint64_t)key.suite->purpose);
+    hk_message_set_text(&request, HK_F_NAME, key.name);
+    hk_message_set_u64(&request, HK_F_CREATED, (uint64_t)time(NULL));
+    error = generate(device, &request, HK_OP_KEYGEN_FINISH, &key, &answer);
+    if (error == HK_OK) {
+        insert_key(device, &key);
+    }
+    return error;
+}
+
+enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
+                           const void *message, size_t size, uint8_t signature[64])
+{
+    struct hk_message request, answer;
+    struct hk_frost_nonces nonces;
+    struct hk_point service;
+    uint8_t commitments[64];
+    hk_test_request(&request, HK_OP_SIGN, device);
+    struct hk_cosign run = {.suite = &hk_frost_ed25519,
+                            .group_key = key->public_key,
+                            .key_id = key->id,
+                            .epoch = device->epoch,
+                            .request_id = request.value[HK_F_REQUEST].data,
+                            .message = message,
+                            .size = size};
+    assert_int_equal(hk_cosign_begin(&nonces, commitments, &run, &key->half), HK_OK);
+    hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
+    hk_message_set_u64(&request, HK_F_KIND, (uint64_t)kind);
+    hk_message_set_bytes(&request, HK_F_MESSAGE, message, size);
+    hk_message_set_bytes(&request, HK_F_NONCES, commitments, sizeof(commitments));
+    enum hk_error error = hk_test_call(device, &request, &answer);
+    if (error != HK_OK) {
+        return error;
+    }
+    assert_int_equal(hk_edwards25519.point_decode(&service, key->service_point), HK_OK);
+    return hk_cosign_finish(signature, &nonces, &run, &key->half, &service, answer.value[HK_F_NONCES].data,
+                            answer.value[HK_F_SHARE].data);
+}
+
+enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *key, const uint8_t u[32],
+                            uint8_t shared[32])
+{
+    struct hk_message request, answer;
+    struct hk_agree_open open;
+    struct hk_scalar eighth;
+    assert_int_equal(hk_agree_begin(&open, NULL, u), HK_OK);
+    hk_agree_eighth(&eighth, &key->half);
+    hk_test_request(&request, HK_OP_AGREE, device);
+    hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
+    hk_message_set_array(&request, HK_F_POINTS, open.sent, 32, 1);
+    enum hk_error error = hk_test_call(device, &request, &answer);
+    return error == HK_OK
+               ? hk_agree_finish(shared, &open, &eighth, answer.value[HK_F_POINTS].items[0].data)
+               : error;
+}

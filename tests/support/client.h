@@ -1,0 +1,95 @@
+/* client.h - a device as a test plays it: it speaks the real channel, can send any message, and holds its
+ * halves in plain sight. An attacker's toolkit; nothing of device/ is used. */
+#ifndef HALFKEY_TESTS_CLIENT_H
+#define HALFKEY_TESTS_CLIENT_H
+
+#include "crypto/group.h"
+#include "crypto/keygen.h"
+#include "crypto/suite.h"
+#include "protocol/channel.h"
+#include "protocol/message.h"
+#include "protocol/object.h"
+#include "tests/support/service.h"
+
+#define HK_TEST_KEYS 8
+
+struct hk_test_key {
+    uint8_t id[HK_ID_BYTES];
+    const struct hk_suite *suite;
+    struct hk_scalar half; /* d */
+    uint8_t device_point[32], service_point[32], public_key[32];
+    uint8_t transcript[32];
+    char name[16];
+};
+
+struct hk_test_device {
+    struct hk_test_service *service;
+    struct hk_endpoint *endpoint;
+    struct hk_channel *channel;  /* as the device; NULL: not open */
+    struct hk_channel *stranger; /* NULL: not open */
+    struct hk_secret32 static_key;
+    uint8_t static_public[32], report_key[32], report_secret[64];
+    uint8_t serial[HK_ID_BYTES], account[HK_ACCOUNT_BYTES], identity[32], code[16];
+    uint64_t epoch;
+    uint8_t tag[HK_TAG_BYTES];
+    size_t key_count;                     /* sorted by id */
+    struct hk_test_key key[HK_TEST_KEYS]; /* the account's own is among them at an administrator */
+    uint64_t profile_version;
+    uint8_t profile_hash[32];
+    uint8_t signed_certificate[HK_SMALL_OBJECT_MAX];
+    size_t certificate_size;
+};
+
+/* A machine with new keys that nobody knows; ended by _end. */
+void hk_test_device_init(struct hk_test_device *device, struct hk_test_service *service);
+void hk_test_device_end(struct hk_test_device *device);
+/* Closes its channels; the next call opens others. */
+void hk_test_hang_up(struct hk_test_device *device);
+
+/* A request of an operation; with `of` also account, epoch and tag of that device. */
+void hk_test_request(struct hk_message *request, enum hk_op op, const struct hk_test_device *of);
+/* Sends it over the device's channel, or as a stranger; the answer borrows from the device's buffer. Errors
+ * of the channel, or what the answer says. */
+enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_message *request,
+                           struct hk_message *answer);
+enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct hk_message *request,
+                                    struct hk_message *answer);
+
+/* Whole runs; each returns the service's error. */
+enum hk_error hk_test_create_account(struct hk_test_device *device); /* without profile */
+enum hk_error hk_test_init(struct hk_test_device *device);           /* with record, certificate, profile 1 */
+enum hk_error hk_test_keygen(struct hk_test_device *device, enum hk_suite_id suite, const char *name);
+enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
+                           const void *message, size_t size, uint8_t signature[64]);
+/* u-coordinate to X25519 shared secret. */
+enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *key, const uint8_t u[32],
+                            uint8_t shared[32]);
+enum hk_error hk_test_put_profile(struct hk_test_device *device, const struct hk_test_device *other);
+
+/* Signs a payload as an object of the account. */
+enum hk_error hk_test_object(struct hk_test_device *device, const char *type, const void *payload,
+                             size_t payload_size, uint8_t *out, size_t max, size_t *size);
+
+/* Refresh, step by step: the pending halves are kept in `next`. */
+struct hk_test_epoch {
+    uint8_t seed[32], tag[HK_TAG_BYTES], service_seed[32];
+    struct hk_scalar half[HK_TEST_KEYS];
+    uint8_t service_point[HK_TEST_KEYS][32];
+    uint8_t proofs[HK_TEST_KEYS][64];
+};
+enum hk_error hk_test_refresh(struct hk_test_device *device, struct hk_test_epoch *next); /* seed set */
+enum hk_error hk_test_confirm(struct hk_test_device *device, const struct hk_test_epoch *next);
+void hk_test_adopt(struct hk_test_device *device, const struct hk_test_epoch *next);
+
+/* Enrols `device` (fresh, see init) into the administrator's account. `stop_before` 0: to the end; else the
+ * run ends before that step: 1 join, 2 record, 3 enrol, 4 fetch, 5 confirm. */
+struct hk_test_enrolment {
+    uint8_t gate[32], gate_hash[32], transcript[32];
+    uint8_t record[HK_SMALL_OBJECT_MAX], certificate[HK_SMALL_OBJECT_MAX];
+    size_t record_size, certificate_size, count;
+    uint8_t proofs[HK_TEST_KEYS][64];
+};
+enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device *device,
+                            struct hk_test_enrolment *enrolment, int stop_before);
+
+#endif
