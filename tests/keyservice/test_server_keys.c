@@ -114,16 +114,13 @@ static void a_key_is_of_one_purpose_and_its_name_is_taken_once(void **state)
     assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_OK);
     assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_CONFLICT);
     assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ACCOUNT, "other"), HK_WRONG_PURPOSE);
-    assert_int_equal(
-        hk_test_sign(&laptop, key_of(HK_SUITE_X25519), HK_SIGN_RAW, "message", 7, signature),
-        HK_WRONG_PURPOSE);
+    assert_int_equal(hk_test_sign(&laptop, key_of(HK_SUITE_X25519), HK_SIGN_RAW, "message", 7, signature),
+                     HK_WRONG_PURPOSE);
     assert_int_equal(hk_test_agree(&laptop, key_of(HK_SUITE_ACCOUNT), peer, shared), HK_WRONG_PURPOSE);
-    assert_int_equal(
-        hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_RAW, "message", 7, signature),
-        HK_WRONG_PURPOSE);
-    assert_int_equal(
-        hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_OBJECT, "message", 7, signature),
-        HK_BAD_ENCODING);
+    assert_int_equal(hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_RAW, "message", 7, signature),
+                     HK_WRONG_PURPOSE);
+    assert_int_equal(hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_OBJECT, "message", 7, signature),
+                     HK_BAD_ENCODING);
 }
 
 static void an_ssh_signature_says_its_namespace(void **state)

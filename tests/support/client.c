@@ -80,10 +80,10 @@ static enum hk_error call(struct hk_channel *channel, const struct hk_message *r
 
 static enum hk_error open_channel(struct hk_test_device *device, struct hk_channel **channel, bool stranger)
 {
-    return *channel != NULL ? HK_OK
-                            : hk_channel_open(channel, device->endpoint,
-                                              stranger ? NULL : &device->static_key, NULL,
-                                              device->service->address.service_key, 10000);
+    return *channel != NULL
+               ? HK_OK
+               : hk_channel_open(channel, device->endpoint, stranger ? NULL : &device->static_key, NULL,
+                                 device->service->address.service_key, 10000);
 }
 
 enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_message *request,
@@ -124,14 +124,14 @@ static enum hk_error generate(struct hk_test_device *device, struct hk_message *
     uint8_t sid[32], commitment[32];
     struct hk_message request;
     struct hk_channel *channel = is_account ? device->stranger : device->channel;
-    struct hk_keygen_names names = {
-        .handshake = HK_BYTES(hk_channel_session(channel)->handshake_hash, HK_HASH_BYTES),
-        .request_id = start->value[HK_F_REQUEST].data,
-        .account = HK_BYTES(device->account, is_account ? 0 : HK_ACCOUNT_BYTES),
-        .suite = key->suite,
-        .key_id = key->id,
-        .device_key = device->static_public,
-        .service_key = device->service->address.service_key};
+    struct hk_keygen_names names = {.handshake =
+                                        HK_BYTES(hk_channel_session(channel)->handshake_hash, HK_HASH_BYTES),
+                                    .request_id = start->value[HK_F_REQUEST].data,
+                                    .account = HK_BYTES(device->account, is_account ? 0 : HK_ACCOUNT_BYTES),
+                                    .suite = key->suite,
+                                    .key_id = key->id,
+                                    .device_key = device->static_public,
+                                    .service_key = device->service->address.service_key};
     hk_keygen_sid(sid, &names);
     hk_keygen_start(&run, commitment, key->suite->group, sid);
     hk_message_set_bytes(start, HK_F_COMMITMENT, commitment, sizeof(commitment));
@@ -253,7 +253,6 @@ enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *k
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
     hk_message_set_array(&request, HK_F_POINTS, open.sent, 32, 1);
     enum hk_error error = hk_test_call(device, &request, &answer);
-    return error == HK_OK
-               ? hk_agree_finish(shared, &open, &eighth, answer.value[HK_F_POINTS].items[0].data)
-               : error;
+    return error == HK_OK ? hk_agree_finish(shared, &open, &eighth, answer.value[HK_F_POINTS].items[0].data)
+                          : error;
 }

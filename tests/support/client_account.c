@@ -31,11 +31,11 @@ enum hk_error hk_test_object(struct hk_test_device *device, const char *type, co
     uint8_t signature[64];
     size_t signed_size;
     struct hk_bytes body = HK_BYTES(payload, payload_size);
-    assert_int_equal(hk_cose_to_be_signed(signed_bytes, sizeof(signed_bytes), &signed_size, type,
-                                          device->account, body),
-                     HK_OK);
-    enum hk_error error = hk_test_sign(device, account_key(device), HK_SIGN_OBJECT, signed_bytes,
-                                       signed_size, signature);
+    assert_int_equal(
+        hk_cose_to_be_signed(signed_bytes, sizeof(signed_bytes), &signed_size, type, device->account, body),
+        HK_OK);
+    enum hk_error error =
+        hk_test_sign(device, account_key(device), HK_SIGN_OBJECT, signed_bytes, signed_size, signature);
     return error == HK_OK ? hk_cose_assemble(out, max, size, type, device->account, body, signature) : error;
 }
 

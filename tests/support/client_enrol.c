@@ -82,8 +82,8 @@ static enum hk_error enrol(struct hk_test_device *admin, struct hk_test_device *
         if (key->suite->id != HK_SUITE_ACCOUNT) {
             size_t n = parts->count++;
             parts->key[n] = key;
-            parts->public[n] = (struct hk_enrol_key){
-                .id = key->id, .suite = key->suite, .public_key = key->public_key};
+            parts->public[n] =
+                (struct hk_enrol_key){.id = key->id, .suite = key->suite, .public_key = key->public_key};
             assert_int_equal(hk_enrol_split(&parts->public[n].administrator, &parts->kept[n],
                                             &parts->passed[n], key->suite->group, key->public_key,
                                             &key->half),

@@ -19,8 +19,8 @@ static void begin(const struct hk_test_device *device, const struct hk_test_epoc
         memcpy(keys[i].id, device->key[i].id, HK_ID_BYTES);
         keys[i].suite = (uint64_t)device->key[i].suite->id;
     }
-    assert_int_equal(hk_refresh_ref(refresh->ref, device->account, device->serial, device->epoch,
-                                    device->tag, keys, device->key_count),
+    assert_int_equal(hk_refresh_ref(refresh->ref, device->account, device->serial, device->epoch, device->tag,
+                                    keys, device->key_count),
                      HK_OK);
     memcpy(refresh->device_seed.bytes, next->seed, 32);
     memcpy(refresh->service_seed.bytes, next->service_seed, 32);
