@@ -39,7 +39,7 @@ static enum hk_error write_out(void *context, const uint8_t *data, size_t size)
     files->written += size;
     if (files->show)
         show_progress(files);
-    return hk_fd_write(&files->out.fd, data, size);
+    return hk_output_write(&files->out, data, size);
 }
 
 static int open_files(struct files *files, const struct hk_call *call)

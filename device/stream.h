@@ -63,11 +63,15 @@ struct hk_output {
     bool atomic; /* a nameless or temporary file that takes the target's place at the end */
     bool nameless;
     char target[4096], temporary[4160];
+    uint64_t written, started; /* bytes; up to where the disk was told to begin */
 };
 
 /* Opens what is to become the file `path`; NULL or "-" is standard output. A pipe or a device is written to
  * directly. Otherwise nothing is visible before hk_output_commit. HK_IO, errno says why. */
 HK_CHECK enum hk_error hk_output_open(struct hk_output *output, const char *path);
+/* A hk_write_fn; `context` is a struct hk_output *. Has the disk begin early with what will have to be
+ * durable. */
+HK_CHECK enum hk_error hk_output_write(void *context, const uint8_t *data, size_t size);
 /* Makes the file durable and puts it in its place, then closes. */
 HK_CHECK enum hk_error hk_output_commit(struct hk_output *output);
 /* Closes and leaves nothing. */
