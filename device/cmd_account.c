@@ -248,6 +248,11 @@ int hk_cmd_agent(const struct hk_call *call)
     if (timeout && !parse_seconds(timeout, &settings.idle_seconds))
         return hk_fail_text(HK_EXIT_USAGE, "--timeout is a time such as 90, 15m or 8h; 0 is never");
     enum hk_error error = hk_agent_run(&settings, reason);
+    /* Whoever started it reads this, and says the rest. */
+    if (error && settings.daemon) {
+        fprintf(stderr, "%s\n", *reason ? reason : hk_strerror(error));
+        return hk_exit_status(error);
+    }
     if (error && *reason)
         return hk_fail_text(hk_exit_status(error), "%s", reason);
     return error ? hk_fail(error, "agent") : 0;

@@ -97,7 +97,7 @@ static enum hk_error say_refusal(struct talk *talk, enum hk_error refusal)
 {
     char sentence[1100];
     const struct hk_plugin_agent *agent = talk->agent;
-    snprintf(sentence, sizeof sentence, "halfkey: %s", agent->sentence(agent->context, refusal));
+    snprintf(sentence, sizeof sentence, "%s", agent->sentence(agent->context, refusal));
     return say_error(talk, "internal", sentence);
 }
 
@@ -228,7 +228,7 @@ static const char *use_identity(struct talk *talk, const struct hk_plugin_identi
 {
     bool found = false;
     if (!identity->all && memcmp(identity->account, talk->account, sizeof identity->account) != 0)
-        return "halfkey: this identity belongs to another account than the one on this device";
+        return "this identity belongs to another account than the one on this device";
     for (size_t i = 0; i < count; i++) {
         if (!identity->all && memcmp(identity->key, keys[i].id, sizeof keys[i].id) != 0)
             continue;
@@ -237,8 +237,8 @@ static const char *use_identity(struct talk *talk, const struct hk_plugin_identi
     }
     if (found)
         return NULL;
-    return identity->all ? "halfkey: there is no x25519 key yet; run 'halfkey key create NAME --suite x25519'"
-                         : "halfkey: this identity's key is not on this device; see 'halfkey key list'";
+    return identity->all ? "there is no x25519 key yet; run 'halfkey key create NAME --suite x25519'"
+                         : "this identity's key is not on this device; see 'halfkey key list'";
 }
 
 /* Fills talk->keys, telling age what cannot be used. *good is false if anything was wrong. */
@@ -248,7 +248,7 @@ static enum hk_error find_keys(struct talk *talk, bool *good)
     size_t count = 0;
     *good = false;
     if (talk->too_many)
-        return say_error(talk, "internal", "halfkey: too many files or identities, or a malformed command");
+        return say_error(talk, "internal", "too many files or identities, or a malformed command");
     enum hk_error refusal = talk->agent->keys(talk->agent->context, talk->account, keys, &count);
     if (refusal == HK_AGENT_LOCKED && (refusal = unlock(talk)) == HK_OK)
         refusal = talk->agent->keys(talk->agent->context, talk->account, keys, &count);
@@ -256,7 +256,7 @@ static enum hk_error find_keys(struct talk *talk, bool *good)
         return say_refusal(talk, refusal);
     for (size_t i = 0; i < talk->identity_count; i++) {
         const char *sentence = talk->bad_identity[i]
-                                   ? "halfkey: malformed identity; 'age-plugin-halfkey --list' prints them"
+                                   ? "malformed identity; 'age-plugin-halfkey --list' prints them"
                                    : use_identity(talk, &talk->identities[i], keys, count);
         if (sentence)
             return say_numbered_error(talk, "identity", i, sentence);
@@ -302,8 +302,7 @@ static enum hk_error tell_bad_stanzas(struct talk *talk, bool *any)
             continue;
         *any = true;
         snprintf(kind, sizeof kind, "stanza %zu", file);
-        error =
-            say_numbered_error(talk, kind, talk->bad_stanza[file] - 1, "halfkey: malformed X25519 stanza");
+        error = say_numbered_error(talk, kind, talk->bad_stanza[file] - 1, "malformed X25519 stanza");
     }
     return error;
 }
@@ -344,9 +343,8 @@ static enum hk_error wrap_files(struct talk *talk)
 {
     bool good = false;
     if (talk->recipient_count > 0)
-        return say_numbered_error(
-            talk, "recipient", 0,
-            "halfkey: use the key's own age1... recipient; 'halfkey key list' shows it");
+        return say_numbered_error(talk, "recipient", 0,
+                                  "use the key's own age1... recipient; 'halfkey key list' shows it");
     enum hk_error error = find_keys(talk, &good);
     for (size_t file = 0; !error && good && file < talk->file_count; file++) {
         for (size_t key = 0; !error && key < talk->key_count; key++) {
