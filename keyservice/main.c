@@ -45,8 +45,16 @@ static void harden(void)
     }
 }
 
-/* In the background, when everything is set up: from here on threads inherit the mask, and only main hears
- * signals. */
+/* Keeps every page that we touch off the swap device. Halves and seeds are in locked memory of their own
+ * anyway; this is for requests that carry them on their way. */
+static void lock_memory(void)
+{
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+        hk_console(HK_LEVEL_WARNING, "memory-not-locked", " advice=\"raise the limit (ulimit -l)\"");
+    }
+}
+
+/* Before any thread is made: they inherit the mask, and only main hears signals. */
 static void block_signals(sigset_t *set)
 {
     (void)sigemptyset(set);
@@ -92,6 +100,7 @@ static int run(const struct hk_options *options, int argc, char **argv)
     sigset_t set;
     struct hk_server *server;
     block_signals(&set);
+    lock_memory();
     enum hk_error error = hk_server_start(&server, options, reason);
     if (error != HK_OK) {
         return fail(EXIT_FAILED, reason);

@@ -16,7 +16,7 @@
 #include "protocol/sid.h"
 #include "protocol/udf.h"
 
-static uint8_t answer_bytes[HK_PLAINTEXT_MAX]; /* one test, one thread */
+static _Thread_local uint8_t answer_bytes[HK_PLAINTEXT_MAX]; /* the last answer borrows from it */
 
 void hk_test_device_init(struct hk_test_device *device, struct hk_test_service *service)
 {
@@ -45,8 +45,8 @@ void hk_test_device_end(struct hk_test_device *device)
 
 void hk_test_request(struct hk_message *request, enum hk_op op, const struct hk_test_device *of)
 {
-    static uint8_t ids[64][HK_ID_BYTES]; /* the message borrows */
-    static size_t next;
+    static _Thread_local uint8_t ids[64][HK_ID_BYTES]; /* the message borrows */
+    static _Thread_local size_t next;
     uint8_t *id = ids[next++ % 64];
     hk_random(id, HK_ID_BYTES);
     hk_message_init(request);
