@@ -121,6 +121,7 @@ static bool pinentry_start(struct pinentry *pinentry, const char *program)
     if (pinentry->pid == 0) {
         dup2(to[0], STDIN_FILENO);
         dup2(from[1], STDOUT_FILENO);
+        signal(SIGPIPE, SIG_DFL);
         execlp(program, program, (char *)NULL);
         _exit(127);
     }
