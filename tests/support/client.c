@@ -78,12 +78,19 @@ static enum hk_error call(struct hk_channel *channel, const struct hk_message *r
     return error == HK_OK ? hk_message_check_answer(answer, row, request->value[HK_F_REQUEST].data) : error;
 }
 
+/* A connection that the service has just closed may still look open to the first try. */
 static enum hk_error open_channel(struct hk_test_device *device, struct hk_channel **channel, bool stranger)
 {
-    return *channel != NULL
-               ? HK_OK
-               : hk_channel_open(channel, device->endpoint, stranger ? NULL : &device->static_key, NULL,
-                                 device->service->address.service_key, 10000);
+    enum hk_error error = HK_OK;
+    for (int i = 0; i < 20 && *channel == NULL; i++) {
+        error = hk_channel_open(channel, device->endpoint, stranger ? NULL : &device->static_key, NULL,
+                                device->service->address.service_key, 10000);
+        if (error != HK_UNREACHABLE) {
+            break;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return error;
 }
 
 enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_message *request,
