@@ -119,7 +119,7 @@ static enum hk_error reach(int *fd, const struct hk_home *home, bool may_start, 
     if (reason[0] == '\0') {
         snprintf(reason, 256, "the agent could not be started");
     }
-    return error != HK_OK ? error : strncmp(reason, "another agent", 13) == 0 ? HK_CONFLICT : HK_UNREACHABLE;
+    return error != HK_OK ? error : strstr(reason, "another agent") != NULL ? HK_CONFLICT : HK_UNREACHABLE;
 }
 
 enum hk_error hk_agent_connect(struct hk_agent_client **out, bool start_it, char reason[256])

@@ -29,6 +29,8 @@ struct hk_core {
     struct hk_state_seal seal;
     struct hk_client *client; /* NULL: as above */
     uint64_t lock_count;      /* how often it was locked: tells an operation that waited */
+    atomic_bool unsettled;    /* something may be left of a change: hk_core_resume before going on */
+    pthread_mutex_t saving;   /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
     void *approval; /* op_approve.c: the invitation and the handshake that wait for a yes */
@@ -69,6 +71,9 @@ HK_CHECK enum hk_error hk_core_connect(struct hk_core *core, const char **reason
 /* Tells the client epoch, tag, keys and revocations of the state, after one of them changed. */
 void hk_core_identify(struct hk_core *core);
 
+/* Reads the state file with this passphrase (NULL: none), connects a client. The gate must be held alone. */
+HK_CHECK enum hk_error hk_core_unlock(struct hk_core *core, const void *passphrase, size_t size,
+                                      char reason[256]);
 /* Drops client, state and everything of the modules; halves are wiped. */
 void hk_core_lock(struct hk_core *core);
 
@@ -139,5 +144,14 @@ enum hk_error hk_op_device_rename(struct hk_op_call *call);
 enum hk_error hk_op_device_revoke(struct hk_op_call *call);
 enum hk_error hk_op_log(struct hk_op_call *call);
 enum hk_error hk_op_log_verify(struct hk_op_call *call);
+enum hk_error hk_op_log_accept(struct hk_op_call *call);
+
+/* Runs a request: checks it, unlocks a file that has no passphrase, resumes what is unsettled, takes the
+ * gate, runs the operation. The answer has HK_A_ERROR and, on an error, HK_A_SENTENCE. */
+void hk_agent_dispatch(struct hk_op_call *call);
+
+/* What the client asks before the first request of a session and once a minute (log_watch.c); the argument is
+ * the core. */
+HK_CHECK enum hk_error hk_core_watch_log(void *core, struct hk_client *client);
 
 #endif

@@ -149,7 +149,9 @@ enum hk_agent_state {
     X(HK_AGENT_LOG, 22, "log", 'U', 0)                                                                       \
     /* -> GENERATION LOG_SIZE ROOT LOG_TIME. Asks for the head and checks all of it, own uses and other      \
      * devices' latest reports included. */                                                                  \
-    X(HK_AGENT_LOG_VERIFY, 23, "log --verify", 'U', 0)
+    X(HK_AGENT_LOG_VERIFY, 23, "log --verify", 'U', 0)                                                       \
+    /* Goes on with a new generation of the log, after its user has said yes -> as LOG_VERIFY */             \
+    X(HK_AGENT_LOG_ACCEPT, 24, "log accept", 'A', 0)
 
 enum hk_agent_op {
 #define HK_AGENT_OP_ENUM(id, number, name, needs, required) id = number,

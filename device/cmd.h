@@ -28,6 +28,7 @@ int hk_cmd_device_revoke(const struct hk_call *call);
 int hk_cmd_revoke(const struct hk_call *call);
 int hk_cmd_refresh(const struct hk_call *call);
 int hk_cmd_log(const struct hk_call *call);
+int hk_cmd_log_accept(const struct hk_call *call);
 int hk_cmd_help(const struct hk_call *call);
 
 /* The program under its other name, age-plugin-halfkey. */

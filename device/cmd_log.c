@@ -4,6 +4,7 @@
 
 #include "device/cmd.h"
 #include "device/json.h"
+#include "device/prompt.h"
 #include "protocol/encoding.h"
 
 /* Names for serials and key ids, from the signed profile. */
@@ -102,59 +103,89 @@ static void print_leaves(const struct hk_call *call, const struct names *names,
         hk_json_list(&json, NULL);
     for (size_t i = 0; i < rows->count; i++, number++) {
         struct hk_leaf leaf;
-        if (hk_leaf_decode(&leaf, rows->items[i].data, rows->items[i].size))
+        bool readable = hk_leaf_decode(&leaf, rows->items[i].data, rows->items[i].size) == HK_OK;
+        if (!readable && !call->json)
             printf("%6llu  (not readable by this version)\n", (unsigned long long)number);
-        else if (call->json)
+        else if (readable && call->json)
             print_leaf_json(&json, names, &leaf, number);
-        else
+        else if (readable)
             print_leaf(names, &leaf, number);
     }
     if (call->json)
         hk_json_end_list(&json);
 }
 
+/* An option's number, if it was given. */
+static bool set_number(const struct hk_call *call, const char *name, struct hk_agent_message *request,
+                       enum hk_agent_field field)
+{
+    const char *text = hk_call_option(call, name);
+    char *end;
+    if (!text)
+        return true;
+    hk_agent_set_u64(request, field, strtoull(text, &end, 10));
+    return *text >= '0' && *text <= '9' && !*end;
+}
+
 static int show_leaves(struct hk_console *console, struct names *names)
 {
-    const char *count = hk_call_option(console->call, "count"),
-               *start = hk_call_option(console->call, "start");
+    const struct hk_call *call = console->call;
     load_names(console, names);
     struct hk_agent_message *request = hk_console_request(console, HK_AGENT_LOG);
-    if (count)
-        hk_agent_set_u64(request, HK_A_COUNT, strtoull(count, NULL, 10));
-    if (start)
-        hk_agent_set_u64(request, HK_A_START, strtoull(start, NULL, 10));
+    if (!set_number(call, "count", request, HK_A_COUNT) || !set_number(call, "start", request, HK_A_START))
+        return hk_fail_text(HK_EXIT_USAGE, "--start and --count are numbers");
     int status = hk_console_ask(console);
     if (!status)
-        print_leaves(console->call, names, hk_console_answer(console));
+        print_leaves(call, names, hk_console_answer(console));
     return status;
 }
 
-static int verify(struct hk_console *console)
+/* The head that the agent has now verified. */
+static void print_head(const struct hk_console *console)
 {
-    (void)!hk_console_request(console, HK_AGENT_LOG_VERIFY);
-    int status = hk_console_ask(console);
-    if (status)
-        return status;
     const struct hk_agent_message *answer = hk_console_answer(console);
     char root[HK_HEX_SIZE(32)], when[HK_TIME_TEXT];
     hk_hex_encode(root, answer->value[HK_A_ROOT].data, 32);
     hk_time_text(when, hk_agent_u64(answer, HK_A_LOG_TIME));
-    if (console->call->json) {
-        struct hk_json json;
-        hk_json_start(&json, stdout);
-        hk_json_map(&json, NULL);
-        hk_json_bool(&json, "verified", true);
-        hk_json_number(&json, "generation", hk_agent_u64(answer, HK_A_GENERATION));
-        hk_json_number(&json, "size", hk_agent_u64(answer, HK_A_LOG_SIZE));
-        hk_json_text(&json, "root", root);
-        hk_json_time(&json, "time", hk_agent_u64(answer, HK_A_LOG_TIME));
-        hk_json_end_map(&json);
-        return 0;
+    if (!console->call->json) {
+        printf("verified: %llu entries, generation %llu, of %s\nroot %s\n",
+               (unsigned long long)hk_agent_u64(answer, HK_A_LOG_SIZE),
+               (unsigned long long)hk_agent_u64(answer, HK_A_GENERATION), when, root);
+        return;
     }
-    printf("verified: %llu entries, generation %llu, of %s\nroot %s\n",
-           (unsigned long long)hk_agent_u64(answer, HK_A_LOG_SIZE),
-           (unsigned long long)hk_agent_u64(answer, HK_A_GENERATION), when, root);
-    return 0;
+    struct hk_json json;
+    hk_json_start(&json, stdout);
+    hk_json_map(&json, NULL);
+    hk_json_bool(&json, "verified", true);
+    hk_json_number(&json, "generation", hk_agent_u64(answer, HK_A_GENERATION));
+    hk_json_number(&json, "size", hk_agent_u64(answer, HK_A_LOG_SIZE));
+    hk_json_text(&json, "root", root);
+    hk_json_time(&json, "time", hk_agent_u64(answer, HK_A_LOG_TIME));
+    hk_json_end_map(&json);
+}
+
+static int ask_head(struct hk_console *console, enum hk_agent_op op)
+{
+    (void)!hk_console_request(console, op);
+    int status = hk_console_ask(console);
+    if (!status)
+        print_head(console);
+    return status;
+}
+
+int hk_cmd_log_accept(const struct hk_call *call)
+{
+    struct hk_console console;
+    if (!hk_call_option(call, "yes") &&
+        !hk_prompt_confirm(
+            "The service has begun its log anew, as after a restored backup. Uses between what this\n"
+            "device has seen and the new beginning may be missing. Go on?"))
+        return hk_fail_text(HK_EXIT_LOCKED, "not accepted; ask the service's operator, then say --yes");
+    int status = hk_console_open(&console, call);
+    if (!status)
+        status = ask_head(&console, HK_AGENT_LOG_ACCEPT);
+    hk_console_close(&console);
+    return status;
 }
 
 int hk_cmd_log(const struct hk_call *call)
@@ -165,7 +196,8 @@ int hk_cmd_log(const struct hk_call *call)
         return hk_fail(HK_NO_MEMORY, NULL);
     int status = hk_console_open(&console, call);
     if (!status)
-        status = hk_call_option(call, "verify") ? verify(&console) : show_leaves(&console, names);
+        status = hk_call_option(call, "verify") ? ask_head(&console, HK_AGENT_LOG_VERIFY)
+                                                : show_leaves(&console, names);
     hk_console_close(&console);
     free(names);
     return status;

@@ -99,6 +99,8 @@ const struct hk_command hk_commands[] = {
      .options = {{"verify", 0, NULL, "check the whole log and print its head", false},
                  {"start", 0, "N", "from this entry on", false},
                  {"count", 0, "N", "so many entries (the last 50)", false}}},
+    {"log accept", "", 0, 0, "Go on with a log that the service has begun anew, as after a restored backup.",
+     hk_cmd_log_accept, .json = true, .agent = true, .options = {{"yes", 0, NULL, "do not ask", false}}},
     {"help", "", 0, 0, "List the commands.", hk_cmd_help, .hidden = true,
      .options = {{"man-synopsis", 0, NULL, "print the synopsis of the manual", false}}},
 };

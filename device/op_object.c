@@ -81,7 +81,8 @@ static enum hk_error fetch(struct hk_core *core)
         error = same ? HK_OK : hk_state_take_profile(core->state, profile->data, profile->size, NULL);
     }
     hk_exchange_free(core->client, exchange);
-    return error == HK_UNKNOWN_DEVICE && core->state->profile_version == 0 ? HK_OK : error;
+    bool none = error == HK_UNKNOWN_DEVICE || error == HK_NOT_ALLOWED;
+    return none && core->state->profile_version == 0 ? HK_OK : error;
 }
 
 static enum hk_error put(struct hk_core *core, const struct work *work)

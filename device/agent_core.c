@@ -1,0 +1,160 @@
+#include "device/agent_core.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void *hk_op_memory(struct hk_op_call *call, size_t size)
+{
+    size_t rounded = (size + 15) & ~(size_t)15;
+    if (rounded > call->memory_size - call->memory_used) {
+        return NULL;
+    }
+    void *memory = call->memory + call->memory_used;
+    call->memory_used += rounded;
+    return memory;
+}
+
+bool hk_op_put(struct hk_op_call *call, enum hk_agent_field field, const void *data, size_t size)
+{
+    void *copy = hk_op_memory(call, size);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, data, size);
+    hk_agent_set_bytes(call->answer, field, copy, size);
+    return true;
+}
+
+enum hk_error hk_op_fail(struct hk_op_call *call, enum hk_error error, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(call->sentence, 512, format, list);
+    va_end(list);
+    return error;
+}
+
+/* How often the agent had been locked when this thread began to wait. */
+static _Thread_local uint64_t locks_before;
+
+void hk_core_wait_begin(struct hk_core *core)
+{
+    locks_before = core->lock_count;
+    pthread_rwlock_unlock(&core->gate);
+}
+
+enum hk_error hk_core_wait_end(struct hk_core *core)
+{
+    pthread_rwlock_wrlock(&core->gate);
+    if (atomic_load(&core->stopping)) {
+        return HK_UNREACHABLE;
+    }
+    return core->lock_count == locks_before ? HK_OK : HK_AGENT_LOCKED;
+}
+
+enum hk_error hk_core_save(struct hk_core *core, const char *seam)
+{
+    pthread_mutex_lock(&core->saving);
+    enum hk_error error = hk_state_write(core->state, &core->seal, &core->home, seam);
+    pthread_mutex_unlock(&core->saving);
+    return error;
+}
+
+void hk_core_identify(struct hk_core *core)
+{
+    struct hk_state *state = core->state;
+    struct hk_client_identity identity = {.static_key = state->static_key, .epoch = state->epoch};
+    HK_WIPE_AT_EXIT(identity);
+    struct hk_bytes revoked[HK_STATE_CERTIFICATES];
+    size_t count = 0;
+    memcpy(identity.account, state->account, HK_ACCOUNT_BYTES);
+    memcpy(identity.serial, state->serial, HK_ID_BYTES);
+    memcpy(identity.static_public, state->static_public, 32);
+    memcpy(identity.tag, state->tag, HK_TAG_BYTES);
+    for (size_t i = 0; i < state->certificate_count; i++) {
+        if (state->certificate[i].revoked) {
+            revoked[count++] = HK_BYTES(state->certificate[i].bytes, state->certificate[i].size);
+        }
+    }
+    hk_client_set_identity(core->client, &identity, state->phase == HK_PHASE_JOINING);
+    hk_client_set_revocations(core->client, revoked, count);
+}
+
+enum hk_error hk_core_connect(struct hk_core *core, const char **reason)
+{
+    struct hk_client *client;
+    enum hk_error error = hk_client_new(&client, core->state->address, core->settings.timeout_ms, reason);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_client_free(core->client);
+    core->client = client;
+    hk_client_set_hook(client, hk_core_watch_log, core);
+    hk_core_identify(core);
+    return HK_OK;
+}
+
+enum hk_error hk_core_unlock(struct hk_core *core, const void *passphrase, size_t size, char reason[256])
+{
+    const char *problem = "";
+    struct hk_state *state;
+    enum hk_error error = hk_state_read(&state, &core->seal, &core->home, passphrase, size, reason);
+    if (error != HK_OK) {
+        return error;
+    }
+    core->state = state;
+    error = hk_core_connect(core, &problem);
+    if (error != HK_OK) {
+        snprintf(reason, 256, "%s", problem);
+        hk_core_lock(core);
+        return error;
+    }
+    atomic_store(&core->unsettled, true);
+    return HK_OK;
+}
+
+void hk_core_lock(struct hk_core *core)
+{
+    hk_approval_free(core->approval);
+    hk_joining_free(core->joining);
+    hk_masks_free(core->masks);
+    core->approval = core->joining = NULL;
+    core->masks = NULL;
+    hk_client_free(core->client);
+    core->client = NULL;
+    hk_state_free(core->state);
+    core->state = NULL;
+    hk_wipe(&core->seal, sizeof(core->seal));
+    core->lock_count++;
+}
+
+/* In this order: what makes the account, then its device, then keys and epoch, then what others see. */
+enum hk_error hk_core_resume(struct hk_core *core)
+{
+    enum hk_error error = HK_OK;
+    if (core->state->phase == HK_PHASE_CREATING || core->state->phase == HK_PHASE_FOUNDING) {
+        error = hk_resume_init(core);
+    } else if (core->state->phase == HK_PHASE_JOINING) {
+        error = hk_resume_join(core);
+    }
+    if (error != HK_OK || core->state == NULL || core->state->phase != HK_PHASE_ACTIVE) {
+        return error;
+    }
+    if (core->state->refresh.stage != HK_REFRESH_NONE) {
+        error = hk_core_refresh(core);
+    }
+    if (error == HK_OK) {
+        error = hk_resume_keys(core);
+    }
+    if (error == HK_OK && core->state->enrolment.open) {
+        error = hk_resume_enrolment(core);
+    }
+    if (error == HK_OK && core->state->must_refresh) {
+        error = hk_core_refresh(core);
+    }
+    if (error == HK_OK) {
+        atomic_store(&core->unsettled, false);
+    }
+    return error;
+}

@@ -1,0 +1,170 @@
+/* Which function answers which request, and in which state of the agent. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "device/agent_core.h"
+
+#define SHARED true, false
+#define SHARED_OFFLINE true, true
+#define ALONE false, false
+#define ALONE_OFFLINE false, true
+
+/* X(operation, function, gate) */
+#define FUNCTIONS(X)                                                                                         \
+    X(HK_AGENT_STATUS, hk_op_status, SHARED_OFFLINE)                                                         \
+    X(HK_AGENT_UNLOCK, hk_op_unlock, ALONE_OFFLINE)                                                          \
+    X(HK_AGENT_LOCK, hk_op_lock, ALONE_OFFLINE)                                                              \
+    X(HK_AGENT_PASSPHRASE, hk_op_passphrase, ALONE_OFFLINE)                                                  \
+    X(HK_AGENT_STOP, hk_op_stop, SHARED_OFFLINE)                                                             \
+    X(HK_AGENT_INIT, hk_op_init, ALONE_OFFLINE)                                                              \
+    X(HK_AGENT_KEY_CREATE, hk_op_key_create, ALONE)                                                          \
+    X(HK_AGENT_KEY_IMPORT, hk_op_key_import, ALONE)                                                          \
+    X(HK_AGENT_KEY_LIST, hk_op_key_list, SHARED_OFFLINE)                                                     \
+    X(HK_AGENT_KEY_PUBLIC, hk_op_key_public, SHARED_OFFLINE)                                                 \
+    X(HK_AGENT_AGREE, hk_op_agree, SHARED)                                                                   \
+    X(HK_AGENT_SIGN, hk_op_sign, SHARED)                                                                     \
+    X(HK_AGENT_REFRESH, hk_op_refresh, ALONE)                                                                \
+    X(HK_AGENT_INVITE, hk_op_invite, ALONE)                                                                  \
+    X(HK_AGENT_APPROVE_BEGIN, hk_op_approve_begin, ALONE)                                                    \
+    X(HK_AGENT_APPROVE_CONFIRM, hk_op_approve_confirm, ALONE)                                                \
+    X(HK_AGENT_JOIN_BEGIN, hk_op_join_begin, ALONE_OFFLINE)                                                  \
+    X(HK_AGENT_JOIN_FINISH, hk_op_join_finish, ALONE_OFFLINE)                                                \
+    X(HK_AGENT_DEVICE_LIST, hk_op_device_list, SHARED)                                                       \
+    X(HK_AGENT_DEVICE_RENAME, hk_op_device_rename, ALONE)                                                    \
+    X(HK_AGENT_DEVICE_REVOKE, hk_op_device_revoke, ALONE)                                                    \
+    X(HK_AGENT_LOG, hk_op_log, SHARED)                                                                       \
+    X(HK_AGENT_LOG_VERIFY, hk_op_log_verify, SHARED)                                                         \
+    X(HK_AGENT_LOG_ACCEPT, hk_op_log_accept, ALONE)
+
+#define ROW_COUNT (HK_AGENT_LOG_ACCEPT + 1)
+
+/* What an operation needs: from the table of agent_protocol.h. */
+struct row {
+    enum hk_agent_op op;
+    char needs;
+    uint64_t required;
+};
+static const struct row rows[ROW_COUNT] = {
+#define B HK_BIT
+#define ROW(id, number, text, state, fields) [number] = {id, state, fields},
+    HK_AGENT_OPS(ROW)
+#undef ROW
+#undef B
+};
+
+/* How it is run. */
+struct function {
+    enum hk_error (*run)(struct hk_op_call *call);
+    bool shared;  /* may run beside others */
+    bool offline; /* does not ask the service: nothing has to be resumed first */
+};
+static const struct function functions[ROW_COUNT] = {
+#define FUNCTION(id, function, ...) [id] = {function, __VA_ARGS__},
+    FUNCTIONS(FUNCTION)
+#undef FUNCTION
+};
+
+/* Whether the state is what the operation needs; the gate is held. */
+static enum hk_error check_state(struct hk_op_call *call, const struct row *row)
+{
+    const struct hk_core *core = call->core;
+    bool has_passphrase;
+    char reason[256] = "";
+    if (row->needs == 'L' || row->needs == 'B') {
+        return HK_OK;
+    }
+    if (core->state == NULL) {
+        enum hk_error error = hk_state_look(&core->home, &has_passphrase, reason);
+        error = error == HK_OK ? HK_AGENT_LOCKED : error;
+        return reason[0] != '\0' ? hk_op_fail(call, error, "%s", reason) : error;
+    }
+    if (core->state->phase != HK_PHASE_ACTIVE) {
+        return hk_op_fail(call, HK_NO_ACCOUNT, "this device is not set up to its end; run '%s' again",
+                          core->state->phase == HK_PHASE_JOINING ? "halfkey device join" : "halfkey init");
+    }
+    if (row->needs == 'A' && core->state->role != HK_ROLE_ADMIN) {
+        return HK_NOT_ALLOWED;
+    }
+    return HK_OK;
+}
+
+/* A file without a passphrase opens by itself; what a crash left is finished first. Gate held alone. */
+static enum hk_error get_ready(struct hk_op_call *call, const struct row *row)
+{
+    struct hk_core *core = call->core;
+    char reason[256] = "";
+    bool has_passphrase;
+    enum hk_error error = HK_OK;
+    if (core->state == NULL && hk_state_look(&core->home, &has_passphrase, reason) == HK_OK &&
+        !has_passphrase) {
+        error = hk_core_unlock(core, NULL, 0, reason);
+        if (error != HK_OK) {
+            return hk_op_fail(call, error, "%s", reason);
+        }
+    }
+    if (core->state != NULL && atomic_load(&core->unsettled) && !functions[row->op].offline) {
+        error = hk_core_resume(core);
+    }
+    return error;
+}
+
+static bool is_ready(struct hk_core *core, const struct row *row)
+{
+    return core->state != NULL && (functions[row->op].offline || !atomic_load(&core->unsettled));
+}
+
+static enum hk_error run(struct hk_op_call *call, const struct row *row)
+{
+    struct hk_core *core = call->core;
+    bool opens = row->needs == 'U' || row->needs == 'A' || row->op == HK_AGENT_STATUS;
+    pthread_rwlock_rdlock(&core->gate);
+    bool ready = !opens || is_ready(core, row);
+    enum hk_error error = HK_OK;
+    if (!functions[row->op].shared || !ready) {
+        pthread_rwlock_unlock(&core->gate);
+        pthread_rwlock_wrlock(&core->gate);
+        error = opens ? get_ready(call, row) : HK_OK;
+    }
+    if (functions[row->op].shared &&
+        !ready) { /* the state may have been locked in between: looked at below */
+        pthread_rwlock_unlock(&core->gate);
+        pthread_rwlock_rdlock(&core->gate);
+    }
+    if (error == HK_OK) {
+        error = check_state(call, row);
+    }
+    if (error == HK_OK) {
+        error = functions[row->op].run(call);
+    }
+    pthread_rwlock_unlock(&core->gate);
+    return error;
+}
+
+static enum hk_error check(const struct hk_agent_message *request, const struct row **row)
+{
+    uint64_t op = hk_agent_u64(request, HK_A_OP);
+    if (!hk_agent_has(request, HK_A_OP) || op >= ROW_COUNT || functions[op].run == NULL) {
+        return HK_UNKNOWN_OP;
+    }
+    *row = &rows[op];
+    return (request->present & rows[op].required) == rows[op].required ? HK_OK : HK_BAD_ENCODING;
+}
+
+void hk_agent_dispatch(struct hk_op_call *call)
+{
+    const struct row *row;
+    call->sentence[0] = '\0';
+    hk_agent_message_init(call->answer);
+    enum hk_error error = check(call->request, &row);
+    if (error == HK_OK) {
+        error = run(call, row);
+    }
+    hk_agent_set_u64(call->answer, HK_A_ERROR, error);
+    if (error != HK_OK) {
+        hk_agent_message_init(call->answer);
+        hk_agent_set_u64(call->answer, HK_A_ERROR, error);
+        hk_agent_set_text(call->answer, HK_A_SENTENCE,
+                          call->sentence[0] != '\0' ? call->sentence : hk_strerror(error));
+    }
+}

@@ -1,0 +1,47 @@
+/* approval.h - an administrator's side of one enrolment, from the invitation to the new device's bundle.
+ *
+ * op_invite.c makes the invitation and op_approve.c does the rest; both work on what the core keeps in memory
+ * as `approval`. A restart of the agent ends an invitation that nobody has been approved under. */
+#ifndef HALFKEY_DEVICE_APPROVAL_H
+#define HALFKEY_DEVICE_APPROVAL_H
+
+#include "device/agent_core.h"
+#include "device/invitation.h"
+#include "device/join_channel.h"
+
+#define HK_APPROVAL_POLL_MS 300
+
+/* How far it is. */
+enum hk_approval_stage {
+    HK_APPROVAL_INVITED,  /* the service has the gate's hash */
+    HK_APPROVAL_ANSWERED, /* message 2 is made, for the one device that came */
+    HK_APPROVAL_GREETED,  /* the new device has said who it is; the user compares the words */
+    HK_APPROVAL_DECIDED   /* yes or no was said */
+};
+
+/* In memory from hk_secret_new. */
+struct hk_approval {
+    enum hk_approval_stage stage;
+    struct hk_invitation invitation;
+    struct hk_invitation_keys keys;
+    struct hk_join join;
+    uint8_t message[HK_JOIN_HANDSHAKE_MAX]; /* message 2, to be sent again if need be */
+    size_t message_size;
+    struct hk_join_hello hello;
+    uint8_t static_key[HK_NOISE_KEY_BYTES]; /* the new device's, as the handshake proved it */
+};
+
+/* One request to relay: writes a step (data not NULL) or reads one; what is read goes to `out`, its length to
+ * *size, 0 if it is not there yet. */
+HK_CHECK enum hk_error hk_approval_relay(struct hk_core *core, const uint8_t gate_hash[32],
+                                         enum hk_join_step step, struct hk_bytes written, uint8_t *out,
+                                         size_t max, size_t *size);
+
+/* Puts the device of this record into the next profile, if it is not there yet, refreshes this device, and
+ * closes the state's enrolment. Every step may be done again. */
+HK_CHECK enum hk_error hk_approval_conclude(struct hk_core *core);
+
+/* The clock of expiries, seconds since 1970. */
+uint64_t hk_approval_now(void) HK_CHECK;
+
+#endif

@@ -1,0 +1,170 @@
+/* What a device asks of the log before the first request of a session and once a minute: a signed head that
+ * extends the last one, its own uses, the other devices' reports. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/agent_core.h"
+#include "device/log_source.h"
+
+/* Set while `log accept` runs: a new generation is gone on with. */
+static atomic_bool accepting;
+
+struct watch {
+    struct hk_core *core;
+    struct hk_client *client;
+    struct hk_log_asker asker;
+    struct hk_profile profile;
+    struct hk_log_view view;
+    struct hk_log_head last, head;
+    uint8_t signature[64];
+    size_t own_count;
+    struct hk_client_own answered[HK_CLIENT_OWN_MAX];
+    struct hk_log_own own[HK_CLIENT_OWN_MAX];
+    struct hk_log_audit audit;
+};
+
+static enum hk_error fetch_head(struct watch *watch)
+{
+    struct hk_exchange *exchange;
+    enum hk_error error = hk_exchange_new(&exchange, watch->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_exchange_start(exchange, HK_OP_LOG_HEAD);
+    error = hk_client_call(watch->client, exchange);
+    if (error == HK_OK) {
+        const uint8_t *root = hk_exchange_bytes(exchange, HK_F_ROOT, 32),
+                      *signature = hk_exchange_bytes(exchange, HK_F_SIGNATURE, 64);
+        watch->head = (struct hk_log_head){.generation = hk_exchange_u64(exchange, HK_F_GENERATION),
+                                           .size = hk_exchange_u64(exchange, HK_F_SIZE),
+                                           .time = hk_exchange_u64(exchange, HK_F_TIME)};
+        error = root != NULL && signature != NULL ? HK_OK : HK_BAD_PEER;
+        if (error == HK_OK) {
+            memcpy(watch->head.root, root, 32);
+            memcpy(watch->signature, signature, 64);
+        }
+    }
+    hk_exchange_free(watch->client, exchange);
+    return error;
+}
+
+/* The last head and reports of the state, which other threads may change meanwhile. */
+static void read_state(struct watch *watch)
+{
+    struct hk_state *state = watch->core->state;
+    pthread_mutex_lock(&watch->core->saving);
+    watch->last = state->log.head;
+    watch->audit.device_count = state->log.report_count;
+    for (size_t i = 0; i < state->log.report_count; i++) {
+        memcpy(watch->audit.devices[i].serial, state->log.report[i].serial, HK_ID_BYTES);
+        watch->audit.devices[i].head = state->log.report[i].head;
+    }
+    pthread_mutex_unlock(&watch->core->saving);
+    if (watch->last.generation == 0) {
+        hk_log_head_empty(&watch->last, 1);
+    }
+}
+
+static enum hk_error write_state(struct watch *watch)
+{
+    struct hk_state *state = watch->core->state;
+    uint8_t report[HK_REPORT_BYTES];
+    pthread_mutex_lock(&watch->core->saving);
+    bool changed =
+        state->log.head.generation != watch->head.generation || state->log.head.size != watch->head.size;
+    state->log.head = watch->head;
+    state->log.stopped = false;
+    state->log.report_count = watch->audit.device_count;
+    for (size_t i = 0; i < watch->audit.device_count; i++) {
+        memcpy(state->log.report[i].serial, watch->audit.devices[i].serial, HK_ID_BYTES);
+        state->log.report[i].head = watch->audit.devices[i].head;
+    }
+    uint64_t warning = hk_client_warning(watch->client);
+    if (warning > state->stale_copy_seen) {
+        state->stale_copy_seen = warning;
+    }
+    pthread_mutex_unlock(&watch->core->saving);
+    hk_client_own_drop(watch->client, watch->own_count);
+    if (!changed) {
+        return HK_OK;
+    }
+    hk_log_report(report, state->account, &watch->head, state->report_key.bytes);
+    hk_client_set_report(watch->client, report);
+    return hk_core_save(watch->core, "log");
+}
+
+static enum hk_error check(struct watch *watch)
+{
+    const struct hk_log_source *source = &watch->asker.source;
+    watch->own_count = hk_client_own(watch->client, watch->answered, HK_CLIENT_OWN_MAX);
+    for (size_t i = 0; i < watch->own_count; i++) {
+        memcpy(watch->own[i].digest, watch->answered[i].digest, 32);
+    }
+    enum hk_error error = fetch_head(watch);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
+    if (error == HK_NEEDS_APPROVAL) {
+        if (!atomic_load(&accepting)) {
+            pthread_mutex_lock(&watch->core->saving);
+            watch->core->state->log.stopped = true;
+            pthread_mutex_unlock(&watch->core->saving);
+            return error;
+        }
+        hk_log_head_empty(&watch->last, watch->head.generation);
+        memset(&watch->audit, 0, sizeof(watch->audit));
+        watch->own_count = 0; /* what was answered before belongs to the generation that is gone */
+        error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
+    }
+    return error == HK_OK ? hk_log_audit(&watch->view, &watch->last, &watch->head, watch->own,
+                                         watch->own_count, source, &watch->audit)
+                          : error;
+}
+
+enum hk_error hk_core_watch_log(void *argument, struct hk_client *client)
+{
+    struct hk_core *core = argument;
+    if (core->state->phase != HK_PHASE_ACTIVE) {
+        return HK_OK; /* nothing signed says yet who may report */
+    }
+    struct watch *watch = calloc(1, sizeof(*watch));
+    if (watch == NULL) {
+        return HK_NO_MEMORY;
+    }
+    watch->core = core;
+    watch->client = client;
+    enum hk_error error = hk_state_profile(core->state, &watch->profile);
+    watch->view = (struct hk_log_view){.account = core->state->account,
+                                       .identity_key = core->state->identity_key,
+                                       .serial = core->state->serial,
+                                       .profile = &watch->profile};
+    read_state(watch);
+    if (error == HK_OK) {
+        error = hk_log_asker_open(&watch->asker, client);
+    }
+    if (error == HK_OK) {
+        error = check(watch);
+    }
+    hk_log_asker_close(&watch->asker);
+    if (error == HK_OK) {
+        error = write_state(watch);
+    }
+    free(watch);
+    return error;
+}
+
+enum hk_error hk_op_log_accept(struct hk_op_call *call)
+{
+    struct hk_state *state = call->core->state;
+    atomic_store(&accepting, true);
+    enum hk_error error = hk_client_check_now(call->core->client);
+    atomic_store(&accepting, false);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_agent_set_u64(call->answer, HK_A_GENERATION, state->log.head.generation);
+    hk_agent_set_u64(call->answer, HK_A_LOG_SIZE, state->log.head.size);
+    hk_agent_set_u64(call->answer, HK_A_LOG_TIME, state->log.head.time);
+    return hk_op_put(call, HK_A_ROOT, state->log.head.root, 32) ? HK_OK : HK_NO_MEMORY;
+}
