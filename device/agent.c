@@ -205,7 +205,8 @@ static void serve_all(int listener)
         if (poll(&wait, 1, TICK_MS) > 0) {
             accept_one(listener);
         }
-        if (ended_by_signal) {
+        if (ended_by_signal) { /* by a command: it has removed the socket, and the next agent may be there */
+            (void)unlink(the_core->home.socket);
             atomic_store(&the_core->stopping, true);
         }
         lock_when_idle();
@@ -223,6 +224,19 @@ static void wait_for_operations(void)
         }
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
+}
+
+/* An agent that was told to stop holds the folder a moment longer. */
+static enum hk_error take_lock(int *fd, const char *folder, char reason[256])
+{
+    enum hk_error error = HK_CONFLICT;
+    for (int i = 0; i < 60 && error == HK_CONFLICT; i++) {
+        error = hk_lock_take(fd, folder, reason);
+        if (error == HK_CONFLICT) {
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        }
+    }
+    return error;
 }
 
 static enum hk_error make_core(const struct hk_agent_settings *settings, const struct hk_home *home)
@@ -249,7 +263,7 @@ enum hk_error hk_agent_run(const struct hk_agent_settings *settings, char reason
     harden();
     enum hk_error error = hk_home_find(&home, true, reason);
     if (error == HK_OK) {
-        error = hk_lock_take(&lock, home.path, reason);
+        error = take_lock(&lock, home.path, reason);
     }
     if (error == HK_OK && (error = make_core(settings, &home)) != HK_OK) {
         snprintf(reason, 256, "%s", hk_strerror(error));
@@ -260,7 +274,6 @@ enum hk_error hk_agent_run(const struct hk_agent_settings *settings, char reason
     if (error == HK_OK) {
         let_go(home.socket, settings->daemon);
         serve_all(listener);
-        unlink(home.socket);
         wait_for_operations();
     }
     if (listener >= 0) {

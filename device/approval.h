@@ -41,6 +41,10 @@ HK_CHECK enum hk_error hk_approval_relay(struct hk_core *core, const uint8_t gat
  * closes the state's enrolment. Every step may be done again. */
 HK_CHECK enum hk_error hk_approval_conclude(struct hk_core *core);
 
+/* Answers the device that comes with this invitation, in a thread of its own, so that it can show its words
+ * before the user turns to `device approve`. Ends with the invitation. The gate is held by the caller. */
+HK_CHECK enum hk_error hk_approval_attend(struct hk_core *core, const uint8_t gate_hash[32]);
+
 /* The clock of expiries, seconds since 1970. */
 uint64_t hk_approval_now(void) HK_CHECK;
 

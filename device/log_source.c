@@ -53,10 +53,11 @@ static enum hk_error ask_leaves(void *context, uint64_t generation, uint64_t sta
 
 enum hk_error hk_log_asker_open(struct hk_log_asker *asker, struct hk_client *client)
 {
-    *asker = (struct hk_log_asker){
-        .client = client,
-        .source = {
-            .context = asker, .consistency = ask_consistency, .inclusion = ask_inclusion, .leaves = ask_leaves}};
+    *asker = (struct hk_log_asker){.client = client,
+                                   .source = {.context = asker,
+                                              .consistency = ask_consistency,
+                                              .inclusion = ask_inclusion,
+                                              .leaves = ask_leaves}};
     enum hk_error error = hk_exchange_new(&asker->consistency, client);
     if (!error)
         error = hk_exchange_new(&asker->inclusion, client);

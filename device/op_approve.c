@@ -136,6 +136,59 @@ static enum hk_error poll_once(struct hk_core *core, struct hk_approval *approva
     return error;
 }
 
+/* What the thread that attends to an invitation is given. */
+struct attendance {
+    struct hk_core *core;
+    uint8_t gate_hash[32];
+};
+
+/* One look at the invitation; false when there is nothing left to attend to. */
+static bool attend_once(struct attendance *attendance)
+{
+    struct hk_core *core = attendance->core;
+    pthread_rwlock_wrlock(&core->gate);
+    struct hk_approval *approval = atomic_load(&core->stopping) ? NULL : find(core, attendance->gate_hash);
+    bool waits = approval != NULL && approval->stage < HK_APPROVAL_GREETED &&
+                 approval->invitation.expires > hk_approval_now();
+    if (waits) {
+        enum hk_error error = poll_once(core, approval);
+        waits = error == HK_AGAIN;
+        if (error != HK_OK && error != HK_AGAIN) {
+            drop(core);
+        }
+    }
+    pthread_rwlock_unlock(&core->gate);
+    return waits;
+}
+
+static void *attend(void *argument)
+{
+    struct attendance *attendance = argument;
+    struct timespec pause = {0, HK_APPROVAL_POLL_MS * 1000000L};
+    while (attend_once(attendance)) {
+        (void)nanosleep(&pause, NULL);
+    }
+    free(attendance);
+    return NULL;
+}
+
+enum hk_error hk_approval_attend(struct hk_core *core, const uint8_t gate_hash[32])
+{
+    pthread_t thread;
+    struct attendance *attendance = malloc(sizeof(*attendance));
+    if (attendance == NULL) {
+        return HK_NO_MEMORY;
+    }
+    attendance->core = core;
+    memcpy(attendance->gate_hash, gate_hash, 32);
+    if (pthread_create(&thread, NULL, attend, attendance) != 0) {
+        free(attendance);
+        return HK_NO_MEMORY;
+    }
+    pthread_detach(thread);
+    return HK_OK;
+}
+
 enum hk_error hk_op_approve_begin(struct hk_op_call *call)
 {
     struct hk_core *core = call->core;
@@ -146,7 +199,7 @@ enum hk_error hk_op_approve_begin(struct hk_op_call *call)
     }
     memcpy(gate_hash, approval->keys.gate_hash, sizeof(gate_hash));
     enum hk_error error;
-    while ((error = poll_once(core, approval)) == HK_AGAIN) {
+    while ((error = approval->stage == HK_APPROVAL_GREETED ? HK_OK : poll_once(core, approval)) == HK_AGAIN) {
         if (approval->invitation.expires <= hk_approval_now()) {
             drop(core);
             return hk_op_fail(call, HK_TIMEOUT, "no device came before the code expired; make another one");

@@ -71,5 +71,5 @@ enum hk_error hk_op_invite(struct hk_op_call *call)
     }
     hk_approval_free(core->approval);
     core->approval = approval;
-    return HK_OK;
+    return hk_approval_attend(core, approval->keys.gate_hash);
 }

@@ -1,5 +1,6 @@
 /* Opening and closing this device's state: unlock, lock, passphrase, stop. */
 #include <string.h>
+#include <unistd.h>
 
 #include "device/agent_core.h"
 
@@ -38,8 +39,10 @@ enum hk_error hk_op_lock(struct hk_op_call *call)
     return HK_OK;
 }
 
+/* The next command must find no socket, and start an agent of its own. */
 enum hk_error hk_op_stop(struct hk_op_call *call)
 {
+    (void)unlink(call->core->home.socket);
     atomic_store(&call->core->stopping, true);
     return HK_OK;
 }
