@@ -166,14 +166,17 @@ enum hk_error hk_link_open(struct hk_link **out, struct hk_client *client)
 enum hk_error hk_client_check_now(struct hk_client *client)
 {
     struct hk_link *link;
-    pthread_mutex_lock(&client->opening);
-    client->must_check = true;
-    enum hk_error error = prepare(&link, client);
-    pthread_mutex_unlock(&client->opening);
+    enum hk_error error = HK_AGAIN;
+    for (int tries = 0; tries < 3 && error == HK_AGAIN; tries++) { /* again: the session was lost */
+        pthread_mutex_lock(&client->opening);
+        client->must_check = true;
+        error = prepare(&link, client);
+        pthread_mutex_unlock(&client->opening);
+    }
     if (error == HK_OK) {
         release(link);
     }
-    return error;
+    return error == HK_AGAIN ? HK_UNREACHABLE : error;
 }
 
 enum hk_error hk_link_open_stranger(struct hk_link **out, struct hk_client *client)

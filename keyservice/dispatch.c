@@ -196,6 +196,10 @@ void hk_dispatch(struct hk_job *job)
     struct hk_txn *txn;
     enum hk_error error =
         job->server->quarantined ? HK_QUARANTINE : hk_store_read_begin(job->server->store, &txn);
+    if (error == HK_QUARANTINE &&
+        hk_message_decode(&job->message, job->request, job->request_size) != HK_OK) {
+        error = HK_BAD_ENCODING; /* the refusal names the request, so that has to be read */
+    }
     if (error != HK_OK) {
         hk_job_answer(job, error);
         return;
