@@ -223,6 +223,21 @@ static enum hk_error agree_with_keys(struct hk_op_call *call, struct batch *batc
                                  : hk_op_fail(call, HK_UNKNOWN_KEY, "there is no x25519 key on this device");
 }
 
+/* Locking and guarding fresh pages costs as much as an agreement: one batch, wiped, is kept for the next. */
+static _Atomic(struct batch *) spare;
+
+static struct batch *batch_take(void)
+{
+    struct batch *batch = atomic_exchange(&spare, NULL);
+    return batch != NULL ? batch : hk_secret_new(sizeof(*batch));
+}
+
+static void batch_give(struct batch *batch)
+{
+    hk_wipe(batch, sizeof(*batch));
+    hk_secret_free(atomic_exchange(&spare, batch));
+}
+
 /* The gate is shared here: several threads may come first. */
 static enum hk_error need_masks(struct hk_core *core)
 {
@@ -239,7 +254,7 @@ enum hk_error hk_op_agree(struct hk_op_call *call)
     if (error != HK_OK) {
         return error;
     }
-    struct batch *batch = hk_secret_new(sizeof(*batch));
+    struct batch *batch = batch_take();
     if (batch == NULL) {
         return HK_NO_MEMORY;
     }
@@ -249,6 +264,6 @@ enum hk_error hk_op_agree(struct hk_op_call *call)
     if (error == HK_OK) {
         __atomic_store_n(&call->core->state->last_use, (uint64_t)time(NULL), __ATOMIC_RELAXED);
     }
-    hk_secret_free(batch);
+    batch_give(batch);
     return error;
 }
