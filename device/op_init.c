@@ -68,6 +68,7 @@ static enum hk_error store_pending(struct hk_core *core, const struct creation *
     memcpy(key->public_key, creation->result.public_key, sizeof(key->public_key));
     memcpy(key->service_point, creation->result.service_point, sizeof(key->service_point));
     key->half = creation->result.half;
+    HK_TELL("d", key->half.bytes, 32);
     core->state->phase = HK_PHASE_CREATING;
     return hk_core_save(core, "init.pending");
 }

@@ -65,6 +65,7 @@ static enum hk_error store_pending(struct hk_core *core, const struct making *ma
     memcpy(key->public_key, making->result.public_key, sizeof(key->public_key));
     memcpy(key->service_point, making->result.service_point, sizeof(key->service_point));
     key->half = making->result.half;
+    HK_TELL("d", key->half.bytes, 32);
     atomic_store(&core->unsettled, true); /* until it is active and profiled */
     return hk_core_save(core, "keygen.pending");
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "keyservice/dispatch.h"
+#include "protocol/seam.h"
 
 void hk_generation_sid(uint8_t sid[HK_NAME_BYTES], const struct hk_job *job, const uint8_t *account,
                        const struct hk_suite *suite, const uint8_t *device_key)
@@ -80,6 +81,7 @@ enum hk_error hk_generation_finish(struct hk_job *job, bool is_account, struct h
     if (error != HK_OK) {
         return error;
     }
+    HK_TELL("s", made->result.half.bytes, 32);
     memcpy(run->key.public_key, made->result.public_key, 32);
     memcpy(run->key.transcript, made->result.transcript, 32);
     hk_message_set_bytes(&job->answer, HK_F_TRANSCRIPT, run->key.transcript, 32);

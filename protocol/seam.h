@@ -1,15 +1,22 @@
-/* seam.h - places at which a test can make a program die.
+/* seam.h - places at which a test can make a program die, and at which it is told a half.
  *
  * In a program built with HK_TEST_SEAMS, HK_SEAM("name") kills the process (SIGKILL) when the environment's
- * HK_CRASH is "name", or "name:3" at the third passage. In a release build it is nothing at all. */
+ * HK_CRASH is "name", or "name:3" at the third passage. HK_TELL("name", half, size) appends the half to the
+ * file that the environment's HK_TELL names, for the test that then looks for it where it must not be. In a
+ * release build both are nothing at all. */
 #ifndef HALFKEY_PROTOCOL_SEAM_H
 #define HALFKEY_PROTOCOL_SEAM_H
 
 #ifdef HK_TEST_SEAMS
+#include <stddef.h>
+
 void hk_test_seam(const char *name);
 #define HK_SEAM(name) hk_test_seam(name)
+void hk_test_tell(const char *name, const void *secret, size_t size);
+#define HK_TELL(name, secret, size) hk_test_tell(name, secret, size)
 #else
 #define HK_SEAM(name) ((void)0)
+#define HK_TELL(name, secret, size) ((void)0)
 #endif
 
 #endif
