@@ -80,16 +80,6 @@ static void bip340_run(struct vectors *file)
     vectors_skip(file, lines - 1, "BIP-340 signatures");
 }
 
-static bool age_matches(const struct vectors *file)
-{
-    return begins(file, "expect: ");
-}
-
-static void age_run(struct vectors *file)
-{
-    vectors_skip(file, 1, "age files");
-}
-
 static const struct vectors_schema schemas[] = {
     {"noise", noise_matches, noise_run}, {"wycheproof", wycheproof_matches, wycheproof_run},
     {"frost", frost_matches, frost_run}, {"frost-dkg", frost_dkg_matches, frost_dkg_run},
