@@ -143,6 +143,10 @@ install: all
 	ln -sf halfkey $(DESTDIR)$(PREFIX)/bin/age-plugin-halfkey
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(BUILD)/halfkey help --bash-completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/halfkey
+deb: all
+	@BUILD=$(BUILD) packaging/deb
 clean:
 	rm -rf build build-asan build-tsan build-cover build-fuzz
 

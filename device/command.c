@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "device/settings.h"
+#include "protocol/version.h"
 
 static const struct hk_option common_json = {.name = "json", .help = "print data for programs"};
 static const struct hk_option common_agent = {
     .name = "passphrase-fd", .argument = "N", .help = "read the passphrase from this file descriptor"};
 static const struct hk_option common_help = {.name = "help", .letter = 'h', .help = "print this and end"};
 
-/* The options of a command with the common ones; returns their number. */
-static size_t all_options(const struct hk_command *command, const struct hk_option *out[HK_OPTIONS_MAX + 3])
+size_t hk_command_options(const struct hk_command *command, const struct hk_option *out[HK_OPTIONS_MAX + 3])
 {
     size_t n = 0;
     while (n < HK_OPTIONS_MAX && command->options[n].name) {
@@ -93,7 +93,7 @@ static enum hk_error parse_options(struct hk_call *call, int argc, char **argv, 
     const struct hk_option *options[HK_OPTIONS_MAX + 3];
     struct option longs[HK_OPTIONS_MAX + 4];
     char shorts[2 * HK_OPTIONS_MAX + 10];
-    size_t count = all_options(call->command, options);
+    size_t count = hk_command_options(call->command, options);
     option_tables(options, count, longs, shorts);
     opterr = 0;
     optind = 0;
@@ -180,7 +180,7 @@ static void print_option(FILE *file, const struct hk_option *option)
 static void print_usage(FILE *file, const struct hk_command *command)
 {
     const struct hk_option *options[HK_OPTIONS_MAX + 3];
-    size_t count = all_options(command, options);
+    size_t count = hk_command_options(command, options);
     fprintf(file, "usage: halfkey%s%s", *command->words ? " " : "", command->words);
     for (size_t i = 0; i + 1 < count; i++)
         print_option(file, options[i]);
@@ -190,7 +190,7 @@ static void print_usage(FILE *file, const struct hk_command *command)
 void hk_command_print_help(FILE *file, const struct hk_command *command)
 {
     const struct hk_option *options[HK_OPTIONS_MAX + 3];
-    size_t count = all_options(command, options);
+    size_t count = hk_command_options(command, options);
     print_usage(file, command);
     fprintf(file, "\n%s\n\n", command->help);
     for (size_t i = 0; i < count; i++) {
@@ -235,7 +235,7 @@ void hk_command_print_synopsis(FILE *file)
         const struct hk_option *options[HK_OPTIONS_MAX + 3];
         if (command->hidden)
             continue;
-        size_t count = all_options(command, options);
+        size_t count = hk_command_options(command, options);
         fputs(".Nm\n", file);
         if (*command->words)
             fprintf(file, ".Cm %s\n", command->words);
@@ -304,6 +304,10 @@ int hk_command_main(int argc, char **argv)
         else
             fputs("'halfkey --help' lists them\n", stderr);
         return HK_EXIT_USAGE;
+    }
+    if (hk_call_option(&call, "version")) {
+        puts("halfkey " HK_VERSION);
+        return HK_EXIT_DONE;
     }
     if (!hk_call_option(&call, "help"))
         return call.command->run(&call);

@@ -73,10 +73,15 @@ int hk_command_main(int argc, char **argv);
 /* Fits a command line to a row, without running it. On failure writes the sentence to `problem`. */
 HK_CHECK enum hk_error hk_command_parse(struct hk_call *call, int argc, char **argv, char problem[256]);
 
-/* What `halfkey CMD --help` prints; the list of all commands; the synopsis of the manual in mdoc. */
+/* The options of a row with those that all have; returns their number. */
+size_t hk_command_options(const struct hk_command *command, const struct hk_option *out[HK_OPTIONS_MAX + 3]);
+
+/* What `halfkey CMD --help` prints; the list of all commands; the synopsis of the manual in mdoc; a
+ * completion script for bash. */
 void hk_command_print_help(FILE *file, const struct hk_command *command);
 void hk_command_print_list(FILE *file);
 void hk_command_print_synopsis(FILE *file);
+void hk_command_print_completion(FILE *file);
 
 /* The exit status that belongs to an error. */
 int hk_exit_status(enum hk_error error) HK_CHECK;

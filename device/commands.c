@@ -30,7 +30,8 @@
 
 const struct hk_command hk_commands[] = {
     {"", "", 0, 0, "Show the state of this device: account, service, keys, epoch, last use, log.",
-     hk_cmd_state, .json = true, .agent = true},
+     hk_cmd_state, .json = true, .agent = true,
+     .options = {{"version", 0, NULL, "print the version and end", false}}},
     {"init", "", 0, 0, "Make an account at a key service, with this device as its administrator.",
      hk_cmd_init, .json = true, .agent = true, .options = {SERVICE, DEVICE, NO_PASSPHRASE}},
     {"unlock", "", 0, 0, "Open this device's halves with the passphrase.", hk_cmd_unlock, .agent = true},
@@ -102,7 +103,8 @@ const struct hk_command hk_commands[] = {
     {"log accept", "", 0, 0, "Go on with a log that the service has begun anew, as after a restored backup.",
      hk_cmd_log_accept, .json = true, .agent = true, .options = {{"yes", 0, NULL, "do not ask", false}}},
     {"help", "", 0, 0, "List the commands.", hk_cmd_help, .hidden = true,
-     .options = {{"man-synopsis", 0, NULL, "print the synopsis of the manual", false}}},
+     .options = {{"man-synopsis", 0, NULL, "print the synopsis of the manual", false},
+                 {"bash-completion", 0, NULL, "print a completion script for bash", false}}},
 };
 const size_t hk_command_count = sizeof hk_commands / sizeof *hk_commands;
 
@@ -110,6 +112,8 @@ int hk_cmd_help(const struct hk_call *call)
 {
     if (hk_call_option(call, "man-synopsis"))
         hk_command_print_synopsis(stdout);
+    else if (hk_call_option(call, "bash-completion"))
+        hk_command_print_completion(stdout);
     else
         hk_command_print_list(stdout);
     return 0;

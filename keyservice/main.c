@@ -14,10 +14,7 @@
 #include "keyservice/console.h"
 #include "keyservice/options.h"
 #include "keyservice/server.h"
-
-#ifndef HK_VERSION
-#define HK_VERSION "0.1"
-#endif
+#include "protocol/version.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
