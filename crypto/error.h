@@ -1,8 +1,8 @@
 /* error.h - the one list of what can go wrong.
  *
  * Every function that can fail returns an enum hk_error; zero is success, and output parameters are untouched
- * on failure. The list is a table: number, name on the wire, and a sentence that a user can act on. Numbers go
- * over the wire and into logs, so they never change. */
+ * on failure. The list is a table: number, name on the wire, and a sentence that a user can act on. Numbers
+ * go over the wire and into logs, so they never change. */
 #ifndef HALFKEY_CRYPTO_ERROR_H
 #define HALFKEY_CRYPTO_ERROR_H
 

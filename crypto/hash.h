@@ -3,8 +3,8 @@
  *   H(label, a1..ak) = SHA-512( u8 len(label) ‖ label ‖ u32be k ‖ for each a: u32be length ‖ bytes )
  *
  * Every label begins with "halfkey/v1/", which these functions put in front themselves. A list is its count
- * followed by one argument per element; integers go in as eight bytes, big endian. So two different lists never
- * give the same input. The hashes inside RFC 9591, BIP-340 and ECDSA are theirs, not this one. */
+ * followed by one argument per element; integers go in as eight bytes, big endian. So two different lists
+ * never give the same input. The hashes inside RFC 9591, BIP-340 and ECDSA are theirs, not this one. */
 #ifndef HALFKEY_CRYPTO_HASH_H
 #define HALFKEY_CRYPTO_HASH_H
 

@@ -1,7 +1,7 @@
 /* random.h - where randomness comes in: libsodium's generator, nothing else.
  *
- * Programs built with HK_TEST_SEAMS can be given a deterministic or a stuck source; a release build has no such
- * function, and `make check` looks that it has none. */
+ * Programs built with HK_TEST_SEAMS can be given a deterministic or a stuck source; a release build has no
+ * such function, and `make check` looks that it has none. */
 #ifndef HALFKEY_CRYPTO_RANDOM_H
 #define HALFKEY_CRYPTO_RANDOM_H
 

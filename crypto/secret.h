@@ -1,7 +1,8 @@
-/* secret.h - memory for secrets: wiped, compared in constant time, and, where it lives long, locked and undumped.
+/* secret.h - memory for secrets: wiped, compared in constant time, and, where it lives long, locked and
+ * undumped.
  *
- * Short-lived secrets live on the stack under HK_WIPE_AT_EXIT; long-lived ones come from hk_secret_new, whose pages are
- * locked into memory, left out of core dumps, wiped on fork and guarded on both sides. */
+ * Short-lived secrets live on the stack under HK_WIPE_AT_EXIT; long-lived ones come from hk_secret_new, whose
+ * pages are locked into memory, left out of core dumps, wiped on fork and guarded on both sides. */
 #ifndef HALFKEY_CRYPTO_SECRET_H
 #define HALFKEY_CRYPTO_SECRET_H
 
@@ -27,7 +28,8 @@ void *hk_secret_new(size_t size) HK_CHECK;
 /* Wipes and frees what hk_secret_new gave; NULL is allowed. */
 void hk_secret_free(void *memory);
 
-/* Fixed-size secret byte strings: keys, seeds, hashes of secrets. Never printed, never compared with memcmp. */
+/* Fixed-size secret byte strings: keys, seeds, hashes of secrets. Never printed, never compared with memcmp.
+ */
 struct hk_secret32 {
     uint8_t bytes[32];
 };

@@ -1,7 +1,7 @@
 /* suite.h - the table of suites: what a key is for is fixed when it is made.
  *
- * A key has one suite and one purpose; both are part of every transcript, of the store's associated data and of
- * every request, and one private key is never used for two purposes. */
+ * A key has one suite and one purpose; both are part of every transcript, of the store's associated data and
+ * of every request, and one private key is never used for two purposes. */
 #ifndef HALFKEY_CRYPTO_SUITE_H
 #define HALFKEY_CRYPTO_SUITE_H
 

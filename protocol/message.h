@@ -1,9 +1,9 @@
 /* message.h - requests and answers as they travel inside a session: deterministic CBOR maps with small keys.
  *
- * Three tables say everything: the fields (number, type, length), the operations (number, who may, which fields
- * a request and its answer have), and the errors (crypto/error.h). protocol/halfkey.cddl says the same for
- * readers; a test holds the two together. Decoding is strict: one encoding, no unknown field, every length
- * bounded. Nothing here allocates: a decoded message borrows from the buffer it was decoded from. */
+ * Three tables say everything: the fields (number, type, length), the operations (number, who may, which
+ * fields a request and its answer have), and the errors (crypto/error.h). protocol/halfkey.cddl says the same
+ * for readers; a test holds the two together. Decoding is strict: one encoding, no unknown field, every
+ * length bounded. Nothing here allocates: a decoded message borrows from the buffer it was decoded from. */
 #ifndef HALFKEY_PROTOCOL_MESSAGE_H
 #define HALFKEY_PROTOCOL_MESSAGE_H
 
@@ -38,32 +38,32 @@ enum hk_field_type { HK_U64, HK_BSTR, HK_TSTR, HK_LIST /* of byte strings */ };
     X(HK_F_SUITE, 8, "suite", HK_U64, 0, 0)                                                                  \
     X(HK_F_PURPOSE, 9, "purpose", HK_U64, 0, 0)                                                              \
     X(HK_F_NAME, 10, "name", HK_TSTR, 1, 64)                                                                 \
-    X(HK_F_CREATED, 11, "created", HK_U64, 0, 0)         /* seconds since 1970 */                            \
+    X(HK_F_CREATED, 11, "created", HK_U64, 0, 0)          /* seconds since 1970 */                           \
     X(HK_F_DEVICE_KEY, 12, "device-key", HK_BSTR, 32, 32) /* X25519, the channel's */                        \
     X(HK_F_POP, 13, "pop", HK_BSTR, 32, 32)                                                                  \
     X(HK_F_REPORT_KEY, 14, "report-key", HK_BSTR, 32, 32) /* Ed25519 */                                      \
     X(HK_F_COMMITMENT, 15, "commitment", HK_BSTR, 32, 32)                                                    \
-    X(HK_F_POINT, 16, "point", HK_BSTR, 32, 57)           /* D or S */                                       \
-    X(HK_F_PROOF, 17, "proof", HK_BSTR, 64, 114)          /* Schnorr: R ‖ z */                               \
+    X(HK_F_POINT, 16, "point", HK_BSTR, 32, 57)  /* D or S */                                                \
+    X(HK_F_PROOF, 17, "proof", HK_BSTR, 64, 114) /* Schnorr: R ‖ z */                                      \
     X(HK_F_OPENING, 18, "opening", HK_BSTR, 32, 32)                                                          \
     X(HK_F_TRANSCRIPT, 19, "transcript", HK_BSTR, 32, 32)                                                    \
-    X(HK_F_PUBLIC, 20, "public", HK_BSTR, 32, 57) /* X */                                                    \
+    X(HK_F_PUBLIC, 20, "public", HK_BSTR, 32, 57)     /* X */                                                \
     X(HK_F_IDENTITY, 21, "identity", HK_BSTR, 32, 32) /* the service's Ed25519 identity key */               \
     X(HK_F_SCALAR, 22, "scalar", HK_BSTR, 32, 57)                                                            \
     X(HK_F_POINTS, 23, "points", HK_LIST, 32, 57)                                                            \
     X(HK_F_PROVE, 24, "prove", HK_U64, 0, 0)                                                                 \
-    X(HK_F_PROOFS, 25, "proofs", HK_LIST, 64, 171) /* Schnorr R ‖ z, or DLEQ R1 ‖ R2 ‖ z */                  \
+    X(HK_F_PROOFS, 25, "proofs", HK_LIST, 64, 171) /* Schnorr R ‖ z, or DLEQ R1 ‖ R2 ‖ z */            \
     X(HK_F_KIND, 26, "kind", HK_U64, 0, 0)         /* enum hk_sign_kind */                                   \
     X(HK_F_NAMESPACE, 27, "namespace", HK_TSTR, 1, 256)                                                      \
     X(HK_F_MESSAGE, 28, "message", HK_BSTR, 0, HK_SIGN_MESSAGE_MAX)                                          \
-    X(HK_F_NONCES, 29, "nonces", HK_BSTR, 64, 114) /* FROST commitments: hiding ‖ binding */                 \
+    X(HK_F_NONCES, 29, "nonces", HK_BSTR, 64, 114) /* FROST commitments: hiding ‖ binding */               \
     X(HK_F_SHARE, 30, "share", HK_BSTR, 32, 57)                                                              \
     X(HK_F_SEED, 31, "seed", HK_BSTR, 32, 32)                                                                \
     X(HK_F_GATE, 32, "gate", HK_BSTR, 32, 32)           /* what the joining device shows */                  \
     X(HK_F_GATE_HASH, 33, "gate-hash", HK_BSTR, 32, 32) /* what the service is given */                      \
     X(HK_F_EXPIRES, 34, "expires", HK_U64, 0, 0)                                                             \
     X(HK_F_STEP, 35, "step", HK_U64, 0, 0)                                                                   \
-    X(HK_F_RELAY, 36, "relay", HK_BSTR, 1, 60000) /* opaque to the service */                                \
+    X(HK_F_RELAY, 36, "relay", HK_BSTR, 1, 60000)            /* opaque to the service */                     \
     X(HK_F_RECORD, 37, "record", HK_BSTR, 1, 4096)           /* COSE_Sign1 */                                \
     X(HK_F_CERTIFICATE, 38, "certificate", HK_BSTR, 1, 4096) /* COSE_Sign1 */                                \
     X(HK_F_KEYS, 39, "keys", HK_LIST, 16, 16)                                                                \
@@ -85,7 +85,8 @@ enum hk_field_type { HK_U64, HK_BSTR, HK_TSTR, HK_LIST /* of byte strings */ };
     X(HK_F_LEAVES, 55, "leaves", HK_LIST, 1, 2048)                                                           \
     X(HK_F_WARNING, 56, "warning", HK_U64, 0, 0) /* when a stale copy of this device was last seen */        \
     X(HK_F_NEW_TAG, 57, "new-tag", HK_BSTR, 16, 16)                                                          \
-    X(HK_F_REVOCATIONS, 58, "revocations", HK_LIST, 1, 4096) /* certificates the device keeps, shown again */
+    X(HK_F_REVOCATIONS, 58, "revocations", HK_LIST, 1, 4096) /* certificates the device keeps, shown again   \
+                                                              */
 
 enum hk_field {
 #define HK_FIELD_ENUM(id, number, name, type, min, max) id = number,
@@ -107,13 +108,20 @@ enum hk_caller {
 #define HK_ANY_DEVICE (HK_DEVICE | HK_ADMIN)
 
 /* What a signature is for; the service checks what it can parse, and logs it. */
-enum hk_sign_kind { HK_SIGN_RAW = 0, HK_SIGN_SSHSIG = 1, HK_SIGN_SSH_LOGIN = 2, HK_SIGN_OPENPGP = 3, HK_SIGN_OBJECT = 4 };
+enum hk_sign_kind {
+    HK_SIGN_RAW = 0,
+    HK_SIGN_SSHSIG = 1,
+    HK_SIGN_SSH_LOGIN = 2,
+    HK_SIGN_OPENPGP = 3,
+    HK_SIGN_OBJECT = 4
+};
 
-/* Every request has OP and REQUEST. A device's request (ENROLLING excepted) also has ACCOUNT, EPOCH and TAG, and
- * may have REPORT and REVOCATIONS. Every answer has REQUEST and ERROR; only an answer whose ERROR is 0 has
- * more. WARNING may be in any answer to a device. The rows below list only what an operation adds.
+/* Every request has OP and REQUEST. A device's request (ENROLLING excepted) also has ACCOUNT, EPOCH and TAG,
+ * and may have REPORT and REVOCATIONS. Every answer has REQUEST and ERROR; only an answer whose ERROR is 0
+ * has more. WARNING may be in any answer to a device. The rows below list only what an operation adds.
  *
- * X(identifier, number, name, callers, required request fields, optional ones, required answer fields, optional) */
+ * X(identifier, number, name, callers, required request fields, optional ones, required answer fields,
+ * optional) */
 #define B HK_BIT
 #define HK_OPS(X)                                                                                            \
     X(HK_OP_CREATE_ACCOUNT, 1, "create-account", HK_STRANGER,                                                \
@@ -133,8 +141,8 @@ enum hk_sign_kind { HK_SIGN_RAW = 0, HK_SIGN_SSHSIG = 1, HK_SIGN_SSH_LOGIN = 2, 
       B(HK_F_KEY) | B(HK_F_SUITE) | B(HK_F_PURPOSE) | B(HK_F_NAME) | B(HK_F_CREATED) | B(HK_F_COMMITMENT),   \
       0, B(HK_F_POINT) | B(HK_F_PROOF), 0)                                                                   \
     X(HK_OP_KEYGEN_FINISH, 5, "keygen-finish", HK_ADMIN,                                                     \
-      B(HK_F_KEY) | B(HK_F_POINT) | B(HK_F_PROOF) | B(HK_F_OPENING), 0,                                      \
-      B(HK_F_TRANSCRIPT) | B(HK_F_PUBLIC), 0)                                                                \
+      B(HK_F_KEY) | B(HK_F_POINT) | B(HK_F_PROOF) | B(HK_F_OPENING), 0, B(HK_F_TRANSCRIPT) | B(HK_F_PUBLIC), \
+      0)                                                                                                     \
     X(HK_OP_KEYGEN_STATUS, 6, "keygen-status", HK_ADMIN, B(HK_F_KEY) | B(HK_F_TRANSCRIPT), 0,                \
       B(HK_F_TRANSCRIPT) | B(HK_F_PUBLIC), 0)                                                                \
     X(HK_OP_KEY_IMPORT, 7, "key-import", HK_ADMIN,                                                           \
@@ -143,12 +151,12 @@ enum hk_sign_kind { HK_SIGN_RAW = 0, HK_SIGN_SSHSIG = 1, HK_SIGN_SSH_LOGIN = 2, 
       0, B(HK_F_TRANSCRIPT) | B(HK_F_PUBLIC), 0)                                                             \
     X(HK_OP_AGREE, 8, "agree", HK_ANY_DEVICE, B(HK_F_KEY) | B(HK_F_POINTS), B(HK_F_PROVE), B(HK_F_POINTS),   \
       B(HK_F_PROOFS))                                                                                        \
-    X(HK_OP_SIGN, 9, "sign", HK_ANY_DEVICE,                                                                  \
-      B(HK_F_KEY) | B(HK_F_KIND) | B(HK_F_MESSAGE) | B(HK_F_NONCES), B(HK_F_NAMESPACE),                      \
-      B(HK_F_NONCES) | B(HK_F_SHARE), 0)                                                                     \
+    X(HK_OP_SIGN, 9, "sign", HK_ANY_DEVICE, B(HK_F_KEY) | B(HK_F_KIND) | B(HK_F_MESSAGE) | B(HK_F_NONCES),   \
+      B(HK_F_NAMESPACE), B(HK_F_NONCES) | B(HK_F_SHARE), 0)                                                  \
     X(HK_OP_REFRESH, 10, "refresh", HK_ANY_DEVICE, B(HK_F_SEED), 0,                                          \
       B(HK_F_SEED) | B(HK_F_NEW_TAG) | B(HK_F_PROOFS), 0)                                                    \
-    X(HK_OP_REFRESH_CONFIRM, 11, "refresh-confirm", HK_ANY_DEVICE, B(HK_F_NEW_TAG) | B(HK_F_PROOFS), 0, 0, 0) \
+    X(HK_OP_REFRESH_CONFIRM, 11, "refresh-confirm", HK_ANY_DEVICE, B(HK_F_NEW_TAG) | B(HK_F_PROOFS), 0, 0,   \
+      0)                                                                                                     \
     X(HK_OP_INVITE, 12, "invite", HK_ADMIN, B(HK_F_GATE_HASH) | B(HK_F_EXPIRES), 0, 0, 0)                    \
     X(HK_OP_JOIN, 13, "join", HK_STRANGER, B(HK_F_ACCOUNT) | B(HK_F_GATE) | B(HK_F_STEP), B(HK_F_RELAY), 0,  \
       B(HK_F_RELAY))                                                                                         \
@@ -162,8 +170,8 @@ enum hk_sign_kind { HK_SIGN_RAW = 0, HK_SIGN_SSHSIG = 1, HK_SIGN_SSH_LOGIN = 2, 
     X(HK_OP_ENROL_CONFIRM, 17, "enrol-confirm", HK_ENROLLING, B(HK_F_TRANSCRIPT) | B(HK_F_PROOFS), 0,        \
       B(HK_F_EPOCH) | B(HK_F_TAG), 0)                                                                        \
     /* over NK the answer says only that it is done; the tag goes to the device itself */                    \
-    X(HK_OP_ENROL_STATUS, 18, "enrol-status", HK_STRANGER | HK_ENROLLING, B(HK_F_ACCOUNT) | B(HK_F_TRANSCRIPT), \
-      0, 0, B(HK_F_EPOCH) | B(HK_F_TAG))                                                                     \
+    X(HK_OP_ENROL_STATUS, 18, "enrol-status", HK_STRANGER | HK_ENROLLING,                                    \
+      B(HK_F_ACCOUNT) | B(HK_F_TRANSCRIPT), 0, 0, B(HK_F_EPOCH) | B(HK_F_TAG))                               \
     X(HK_OP_REVOKE, 19, "revoke", HK_ADMIN, B(HK_F_CERTIFICATE), 0, 0, 0)                                    \
     X(HK_OP_REVOKE_BY_CERTIFICATE, 20, "revoke-by-certificate", HK_STRANGER, 0,                              \
       B(HK_F_CERTIFICATE) | B(HK_F_CODE), 0, 0)                                                              \
@@ -177,8 +185,8 @@ enum hk_sign_kind { HK_SIGN_RAW = 0, HK_SIGN_SSHSIG = 1, HK_SIGN_SSH_LOGIN = 2, 
       B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_SIZE), 0, B(HK_F_HASHES), 0)                               \
     X(HK_OP_LOG_INCLUSION, 26, "log-inclusion", HK_ANY_DEVICE,                                               \
       B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_SIZE), 0, B(HK_F_HASHES), 0)                               \
-    X(HK_OP_LOG_LEAVES, 27, "log-leaves", HK_ANY_DEVICE,                                                     \
-      B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_COUNT), 0, B(HK_F_LEAVES), 0)
+    X(HK_OP_LOG_LEAVES, 27, "log-leaves", HK_ANY_DEVICE, B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_COUNT), \
+      0, B(HK_F_LEAVES), 0)
 
 enum hk_op {
 #define HK_OP_ENUM(id, number, name, callers, request, optional, answer, answer_optional) id = number,
@@ -200,8 +208,8 @@ const struct hk_op_row *hk_op_row(uint64_t op) HK_CHECK;
 
 /* One field's value. Lists point to `count` spans. */
 struct hk_value {
-    uint64_t number;              /* HK_U64 */
-    const uint8_t *data;          /* HK_BSTR, HK_TSTR (no final zero) */
+    uint64_t number;     /* HK_U64 */
+    const uint8_t *data; /* HK_BSTR, HK_TSTR (no final zero) */
     size_t size;
     const struct hk_bytes *items; /* HK_LIST */
     size_t count;
@@ -220,7 +228,8 @@ void hk_message_set_u64(struct hk_message *message, enum hk_field field, uint64_
 void hk_message_set_bytes(struct hk_message *message, enum hk_field field, const void *data, size_t size);
 void hk_message_set_text(struct hk_message *message, enum hk_field field, const char *text);
 /* A list of `count` spans at `items`, which must outlive the message. */
-void hk_message_set_list(struct hk_message *message, enum hk_field field, const struct hk_bytes *items, size_t count);
+void hk_message_set_list(struct hk_message *message, enum hk_field field, const struct hk_bytes *items,
+                         size_t count);
 /* A list of `count` elements of `size` bytes each that lie one after the other; spans come from the pool. */
 void hk_message_set_array(struct hk_message *message, enum hk_field field, const void *elements, size_t size,
                           size_t count);
@@ -228,14 +237,15 @@ bool hk_message_has(const struct hk_message *message, enum hk_field field) HK_CH
 
 /* Writes the message as deterministic CBOR: at most `max` bytes to `out`, the length to *size.
  * HK_TOO_LARGE if it does not fit; HK_BAD_ENCODING if a value is outside the field's table row. */
-HK_CHECK enum hk_error hk_message_encode(const struct hk_message *message, uint8_t *out, size_t max, size_t *size);
+HK_CHECK enum hk_error hk_message_encode(const struct hk_message *message, uint8_t *out, size_t max,
+                                         size_t *size);
 
 /* Reads any well-formed message of known fields; HK_BAD_ENCODING otherwise. `message` borrows from `data`.
  * Text is checked to be UTF-8 without control characters. */
 HK_CHECK enum hk_error hk_message_decode(struct hk_message *message, const uint8_t *data, size_t size);
 
-/* Holds a decoded request against its operation's row: HK_UNKNOWN_OP, HK_BAD_ENCODING (a field is missing or does
- * not belong), HK_NOT_ALLOWED (not for this caller). On success *row is the operation's row. */
+/* Holds a decoded request against its operation's row: HK_UNKNOWN_OP, HK_BAD_ENCODING (a field is missing or
+ * does not belong), HK_NOT_ALLOWED (not for this caller). On success *row is the operation's row. */
 HK_CHECK enum hk_error hk_message_check_request(const struct hk_message *message, enum hk_caller caller,
                                                 const struct hk_op_row **row);
 
