@@ -92,6 +92,22 @@ check "the plugin lists the recipient" sh -c "age-plugin-halfkey --list | grep -
 check "the plugin prints the identity" sh -c "age-plugin-halfkey --identity | cmp - '$DIR/identity'"
 check "the plugin makes a key" age-plugin-halfkey --generate --name more
 
+# --- 256 MiB in constant memory: the peak of the command and of the agent, in KiB ---
+peak() { sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$1/status"; }
+head -c 268435456 /dev/zero | age -r "$recipient" -o "$DIR/large.age"
+large=$(stat -c %s "$DIR/large.age")
+mkfifo "$DIR/fifo"
+halfkey decrypt "$DIR/fifo" -o "$DIR/large" & decrypting=$!
+exec 8>"$DIR/fifo"
+head -c $((large - 1)) "$DIR/large.age" >&8
+command_peak=$(peak "$decrypting"); agent_peak=$(peak "$(cut -d" " -f1 "$HALFKEY_HOME/lock")")
+tail -c 1 "$DIR/large.age" >&8; exec 8>&-
+check "decrypt 256 MiB from a pipe" wait "$decrypting"
+check "all of it" test "$(stat -c %s "$DIR/large")" = 268435456
+check "the command stays below 64 MiB (${command_peak:-?} KiB)" test "${command_peak:-999999}" -lt 65536
+check "so does the agent (${agent_peak:-?} KiB)" test "${agent_peak:-999999}" -lt 65536
+rm -f "$DIR/large" "$DIR/large.age"
+
 # --- twenty recipients cost one request ---
 entries() { halfkey log --json --count 500 | jq '[.[] | select(.operation == "agree")] | length'; }
 arguments=(); for _ in $(seq 19); do arguments+=(-r "$(age-keygen 2>/dev/null | age-keygen -y)"); done
