@@ -17,21 +17,24 @@
 #include "crypto/error.h"
 #include "crypto/secret.h"
 
-#define HK_POINT_BYTES_MAX 64
+#define HK_POINT_BYTES_MAX 64   /* of an encoding */
+#define HK_POINT_STATE_BYTES 72 /* of a point inside */
 
 /* A point of the prime-order group, identity included; only the group's functions know what the bytes mean,
- * except that the first group->point_bytes of a point other than the identity are its canonical encoding. */
+ * except that the first group->point_bytes of a point other than the identity are its canonical encoding.
+ * That prefix alone is not the point: it comes back in through the decoder. */
 struct hk_point {
-    uint8_t bytes[HK_POINT_BYTES_MAX];
+    uint8_t bytes[HK_POINT_STATE_BYTES];
 };
 
 struct hk_group {
     const char *name;    /* "edwards25519" */
     size_t scalar_bytes; /* length of an encoded scalar */
     size_t point_bytes;  /* length of an encoded point */
+    bool big_endian;     /* encoded scalars, and the input of scalar_reduce */
 
     /* -- scalars mod n; constant time in all of them -- */
-    /* 64 uniform bytes mod n. */
+    /* 64 uniform bytes, as a number in the group's byte order, mod n. */
     void (*scalar_reduce)(struct hk_scalar *out, const uint8_t wide[64]);
     /* Strict: HK_BAD_SCALAR unless `in` (scalar_bytes) encodes an integer in [0, n-1] canonically. Zero
      * passes: ask scalar_is_zero where zero is not allowed. */

@@ -10,10 +10,12 @@
 #include "crypto/keygen.h"
 #include "crypto/random.h"
 #include "tests/support/chosen_random.h"
+#include "tests/support/groups.h"
 #include "tests/support/toy_group.h"
 
-#define ED (&hk_edwards25519)
 #define TOY (&hk_toy_group)
+
+static const struct hk_group *curve; /* each one that ships, in turn */
 
 /* A run up to message 2, over any group. */
 struct run {
@@ -69,12 +71,12 @@ static void honest_run_makes_one_key_in_two_halves(void **state)
     (void)state;
     for (int i = 0; i < 20; i++) {
         struct run run;
-        begin(&run, ED);
+        begin(&run, curve);
         assert_int_equal(finish(&run), HK_OK);
         assert_int_equal(complete(&run), HK_OK);
         assert_one_key(&run);
         assert_int_equal(
-            hk_keygen_accept(&run.at_device, ED, run.at_service.transcript, run.at_service.public_key),
+            hk_keygen_accept(&run.at_device, curve, run.at_service.transcript, run.at_service.public_key),
             HK_OK);
     }
 }
@@ -83,7 +85,7 @@ static void runs_can_be_used_once(void **state)
 {
     (void)state;
     struct run run;
-    begin(&run, ED);
+    begin(&run, curve);
     assert_int_equal(finish(&run), HK_OK);
     assert_true(hk_is_zero(&run.device, sizeof(run.device)));
     assert_int_equal(finish(&run), HK_CONFLICT);
@@ -97,19 +99,19 @@ static void refused_message_ends_the_run(void **state)
 {
     (void)state;
     struct run run;
-    begin(&run, ED);
+    begin(&run, curve);
     assert_int_equal(finish(&run), HK_OK);
     run.opening.opening[0] ^= 1;
     assert_int_equal(complete(&run), HK_BAD_PROOF);
     assert_true(hk_is_zero(&run.at_service, sizeof(run.at_service)));
     run.opening.opening[0] ^= 1;
     assert_int_equal(complete(&run), HK_CONFLICT);
-    begin(&run, ED);
-    run.proof[40] ^= 1;
+    begin(&run, curve);
+    run.proof[curve->point_bytes + 8] ^= 1;
     assert_int_equal(finish(&run), HK_BAD_PROOF);
     assert_true(hk_is_zero(&run.at_device, sizeof(run.at_device)));
     assert_true(hk_is_zero(&run.opening, sizeof(run.opening)));
-    run.proof[40] ^= 1;
+    run.proof[curve->point_bytes + 8] ^= 1;
     assert_int_equal(finish(&run), HK_CONFLICT);
 }
 
@@ -117,8 +119,8 @@ static void commitment_opens_only_to_what_was_committed(void **state)
 {
     (void)state;
     struct run run, other;
-    begin(&run, ED);
-    begin(&other, ED);
+    begin(&run, curve);
+    begin(&other, curve);
     assert_int_equal(finish(&run), HK_OK);
     assert_int_equal(finish(&other), HK_OK);
     struct hk_keygen_service service = run.service;
@@ -136,15 +138,15 @@ static void rogue_key_chosen_after_seeing_the_other_is_refused(void **state)
     struct run run;
     struct hk_scalar wanted;
     struct hk_point target, service, rogue;
-    begin(&run, ED);
-    assert_int_equal(ED->point_decode(&service, run.point), HK_OK);
+    begin(&run, curve);
+    assert_int_equal(curve->point_decode(&service, run.point), HK_OK);
     assert_int_equal(finish(&run), HK_OK);
-    hk_scalar_random(ED, &wanted);
-    ED->base_mul(&target, &wanted);
-    ED->point_sub(&rogue, &target, &service);
+    hk_scalar_random(curve, &wanted);
+    curve->base_mul(&target, &wanted);
+    curve->point_sub(&rogue, &target, &service);
     struct hk_keygen_opening opening = run.opening;
-    memcpy(opening.point, rogue.bytes, 32);
-    hk_schnorr_prove(opening.proof, ED, run.sid, HK_PROVER_DEVICE, &rogue, &wanted);
+    memcpy(opening.point, rogue.bytes, curve->point_bytes);
+    hk_schnorr_prove(opening.proof, curve, run.sid, HK_PROVER_DEVICE, &rogue, &wanted);
     struct hk_keygen_service copy = run.service;
     assert_int_equal(
         hk_keygen_complete(&run.at_service, &copy, opening.point, opening.proof, opening.opening),
@@ -152,8 +154,9 @@ static void rogue_key_chosen_after_seeing_the_other_is_refused(void **state)
     /* Even with a commitment to it, the proof does not hold: the device does not know log D. */
     uint8_t commitment[HK_NAME_BYTES];
     hk_hash_name(commitment, "dkg/commit", 4,
-                 (struct hk_bytes[]){HK_BYTES(run.sid, 32), HK_BYTES(opening.point, 32),
-                                     HK_BYTES(opening.proof, 64), HK_BYTES(opening.opening, 32)});
+                 (struct hk_bytes[]){HK_BYTES(run.sid, 32), HK_BYTES(opening.point, curve->point_bytes),
+                                     HK_BYTES(opening.proof, curve->point_bytes + curve->scalar_bytes),
+                                     HK_BYTES(opening.opening, 32)});
     memcpy(run.service.commitment, commitment, HK_NAME_BYTES);
     assert_int_equal(
         hk_keygen_complete(&run.at_service, &run.service, opening.point, opening.proof, opening.opening),
@@ -168,13 +171,13 @@ static void service_that_cancels_the_device_is_refused(void **state)
     struct hk_scalar zero, minus;
     struct hk_point point;
     uint8_t t1[HK_NAME_BYTES];
-    begin(&run, ED);
-    ED->scalar_set(&zero, 0);
-    ED->scalar_sub(&minus, &zero, &run.device.half);
-    ED->base_mul(&point, &minus);
+    begin(&run, curve);
+    curve->scalar_set(&zero, 0);
+    curve->scalar_sub(&minus, &zero, &run.device.half);
+    curve->base_mul(&point, &minus);
     hk_hash_name(t1, "dkg/1", 2, (struct hk_bytes[]){HK_BYTES(run.sid, 32), HK_BYTES(run.commitment, 32)});
-    memcpy(run.point, point.bytes, 32);
-    hk_schnorr_prove(run.proof, ED, t1, HK_PROVER_SERVICE, &point, &minus);
+    memcpy(run.point, point.bytes, curve->point_bytes);
+    hk_schnorr_prove(run.proof, curve, t1, HK_PROVER_SERVICE, &point, &minus);
     assert_int_equal(finish(&run), HK_BAD_POINT);
 }
 
@@ -182,8 +185,8 @@ static void proof_of_another_run_or_role_is_refused(void **state)
 {
     (void)state;
     struct run run, other;
-    begin(&run, ED);
-    begin(&other, ED);
+    begin(&run, curve);
+    begin(&other, curve);
     memcpy(run.point, other.point, sizeof(run.point));
     memcpy(run.proof, other.proof, sizeof(run.proof));
     assert_int_equal(finish(&run), HK_BAD_PROOF);
@@ -196,11 +199,12 @@ static void proof_of_another_run_or_role_is_refused(void **state)
 static void points_that_are_none_are_refused(void **state)
 {
     (void)state;
-    static const uint8_t bad[][32] = {{1}, {0}, {2}, {[0] = 1, [31] = 0x80}};
+    /* each is none in either group */
+    static const uint8_t bad[][HK_POINT_BYTES_MAX] = {{1}, {0}, {2}, {[0] = 1, [31] = 0x80}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct run run;
-        begin(&run, ED);
-        memcpy(run.point, bad[i], 32);
+        begin(&run, curve);
+        memcpy(run.point, bad[i], curve->point_bytes);
         assert_int_equal(finish(&run), HK_BAD_POINT);
     }
 }
@@ -235,39 +239,39 @@ static void last_message_must_be_of_this_run(void **state)
 {
     (void)state;
     struct run run, other;
-    begin(&run, ED);
-    begin(&other, ED);
+    begin(&run, curve);
+    begin(&other, curve);
     assert_int_equal(finish(&run), HK_OK);
     assert_int_equal(finish(&other), HK_OK);
     assert_int_equal(
-        hk_keygen_accept(&run.at_device, ED, other.at_device.transcript, run.at_device.public_key),
+        hk_keygen_accept(&run.at_device, curve, other.at_device.transcript, run.at_device.public_key),
         HK_BAD_PROOF);
     assert_int_equal(
-        hk_keygen_accept(&run.at_device, ED, run.at_device.transcript, other.at_device.public_key),
+        hk_keygen_accept(&run.at_device, curve, run.at_device.transcript, other.at_device.public_key),
         HK_BAD_PROOF);
 }
 
 static void imported_key_is_split_and_the_original_wiped(void **state)
 {
     (void)state;
-    struct run run = {.group = ED};
+    struct run run = {.group = curve};
     struct hk_scalar whole;
     struct hk_point x;
-    uint8_t scalar[32], proof[64], sid[HK_NAME_BYTES] = {1}, other[HK_NAME_BYTES] = {2};
-    hk_scalar_random(ED, &whole);
-    ED->base_mul(&x, &whole);
-    assert_int_equal(hk_import_split(&run.at_device, scalar, proof, ED, sid, &whole), HK_OK);
+    uint8_t scalar[32], proof[HK_SCHNORR_BYTES_MAX], sid[HK_NAME_BYTES] = {1}, other[HK_NAME_BYTES] = {2};
+    hk_scalar_random(curve, &whole);
+    curve->base_mul(&x, &whole);
+    assert_int_equal(hk_import_split(&run.at_device, scalar, proof, curve, sid, &whole), HK_OK);
     assert_true(hk_is_zero(&whole, sizeof(whole)));
     const uint8_t *point = run.at_device.device_point;
-    assert_int_equal(hk_import_take(&run.at_service, ED, other, scalar, point, proof), HK_BAD_PROOF);
-    assert_int_equal(hk_import_take(&run.at_service, ED, sid, scalar, point, proof), HK_OK);
+    assert_int_equal(hk_import_take(&run.at_service, curve, other, scalar, point, proof), HK_BAD_PROOF);
+    assert_int_equal(hk_import_take(&run.at_service, curve, sid, scalar, point, proof), HK_OK);
     assert_one_key(&run);
-    assert_memory_equal(run.at_service.public_key, x.bytes, 32);
+    assert_memory_equal(run.at_service.public_key, x.bytes, curve->point_bytes);
     memset(scalar, 0, sizeof(scalar));
-    assert_int_equal(hk_import_take(&run.at_service, ED, sid, scalar, point, proof), HK_BAD_SCALAR);
+    assert_int_equal(hk_import_take(&run.at_service, curve, sid, scalar, point, proof), HK_BAD_SCALAR);
     memset(scalar, 0xff, sizeof(scalar));
-    assert_int_equal(hk_import_take(&run.at_service, ED, sid, scalar, point, proof), HK_BAD_SCALAR);
-    assert_int_equal(hk_import_split(&run.at_device, scalar, proof, ED, sid, &whole), HK_BAD_SCALAR);
+    assert_int_equal(hk_import_take(&run.at_service, curve, sid, scalar, point, proof), HK_BAD_SCALAR);
+    assert_int_equal(hk_import_split(&run.at_device, scalar, proof, curve, sid, &whole), HK_BAD_SCALAR);
 }
 
 /* Every pair of halves. */
@@ -373,20 +377,21 @@ static void toy_group_every_import(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(honest_run_makes_one_key_in_two_halves),
-                                       cmocka_unit_test(runs_can_be_used_once),
-                                       cmocka_unit_test(refused_message_ends_the_run),
-                                       cmocka_unit_test(commitment_opens_only_to_what_was_committed),
-                                       cmocka_unit_test(rogue_key_chosen_after_seeing_the_other_is_refused),
-                                       cmocka_unit_test(service_that_cancels_the_device_is_refused),
-                                       cmocka_unit_test(proof_of_another_run_or_role_is_refused),
-                                       cmocka_unit_test(points_that_are_none_are_refused),
-                                       cmocka_unit_test(every_name_is_part_of_the_sid),
-                                       cmocka_unit_test(last_message_must_be_of_this_run),
-                                       cmocka_unit_test(imported_key_is_split_and_the_original_wiped),
-                                       cmocka_unit_test(toy_group_every_pair_of_halves),
-                                       cmocka_unit_test(toy_group_every_answer_of_a_service),
-                                       cmocka_unit_test(toy_group_every_opening_of_a_device),
-                                       cmocka_unit_test(toy_group_every_import)};
-    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest each[] = {cmocka_unit_test(honest_run_makes_one_key_in_two_halves),
+                                      cmocka_unit_test(runs_can_be_used_once),
+                                      cmocka_unit_test(refused_message_ends_the_run),
+                                      cmocka_unit_test(commitment_opens_only_to_what_was_committed),
+                                      cmocka_unit_test(rogue_key_chosen_after_seeing_the_other_is_refused),
+                                      cmocka_unit_test(service_that_cancels_the_device_is_refused),
+                                      cmocka_unit_test(proof_of_another_run_or_role_is_refused),
+                                      cmocka_unit_test(points_that_are_none_are_refused),
+                                      cmocka_unit_test(last_message_must_be_of_this_run),
+                                      cmocka_unit_test(imported_key_is_split_and_the_original_wiped)};
+    const struct CMUnitTest once[] = {
+        cmocka_unit_test(every_name_is_part_of_the_sid), cmocka_unit_test(toy_group_every_pair_of_halves),
+        cmocka_unit_test(toy_group_every_answer_of_a_service),
+        cmocka_unit_test(toy_group_every_opening_of_a_device), cmocka_unit_test(toy_group_every_import)};
+    int failed = sodium_init() < 0;
+    HK_RUN_FOR_GROUPS(failed, curve, each)
+    return failed + cmocka_run_group_tests(once, NULL, NULL);
 }
