@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/group.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/pairs.h"
 #include "protocol/cose.h"
@@ -149,8 +150,12 @@ enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn, const v
     }
     if (is_type(&cose, HK_TYPE_RECORD)) {
         *is_record = true;
+        struct hk_point report_key;
         error = hk_record_decode(record, cose.payload.data, cose.payload.size);
-        return error == HK_OK ? allow_record(job, &account, record) : error;
+        if (error == HK_OK) {
+            error = allow_record(job, &account, record);
+        }
+        return error == HK_OK ? hk_edwards25519.point_decode(&report_key, record->report_key) : error;
     }
     if (is_type(&cose, HK_TYPE_REVOCATION)) {
         error = hk_revocation_decode(&revocation, cose.payload.data, cose.payload.size);

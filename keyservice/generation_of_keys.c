@@ -74,10 +74,12 @@ enum hk_error hk_generation_finish(struct hk_job *job, bool is_account, struct h
         return error;
     }
     made->run = run;
-    bool fits = hk_job_value(job, HK_F_POINT)->size == 32 && hk_job_value(job, HK_F_PROOF)->size == 64;
-    error = !fits ? HK_BAD_ENCODING
-                  : hk_keygen_complete(&made->result, &run->state, hk_job_bytes(job, HK_F_POINT),
-                                       hk_job_bytes(job, HK_F_PROOF), hk_job_bytes(job, HK_F_OPENING));
+    bool is_point = hk_job_value(job, HK_F_POINT)->size == 32;
+    bool is_proof = hk_job_value(job, HK_F_PROOF)->size == 64;
+    error = !is_point   ? HK_BAD_POINT
+            : !is_proof ? HK_BAD_PROOF
+                        : hk_keygen_complete(&made->result, &run->state, hk_job_bytes(job, HK_F_POINT),
+                                             hk_job_bytes(job, HK_F_PROOF), hk_job_bytes(job, HK_F_OPENING));
     if (error != HK_OK) {
         return error;
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "crypto/group.h"
 #include "crypto/random.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/generation_of_keys.h"
@@ -28,6 +29,10 @@ enum hk_error hk_prepare_create_account(struct hk_job *job, struct hk_txn *txn)
     enum hk_error error = hk_policy_spend(server->policy, &job->peer, HK_COST_CREATE);
     if (error == HK_OK) {
         error = check_pop(job);
+    }
+    struct hk_point report_key; /* a key of small order would have valid reports of anybody's */
+    if (error == HK_OK) {
+        error = hk_edwards25519.point_decode(&report_key, hk_job_bytes(job, HK_F_REPORT_KEY));
     }
     struct hk_device known;
     const uint8_t *device_key = hk_job_bytes(job, HK_F_DEVICE_KEY);

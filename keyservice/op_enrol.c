@@ -54,8 +54,14 @@ static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct h
                           *passed = &hk_job_value(job, HK_F_PASSED)->items[place],
                           *subshare = &hk_job_value(job, HK_F_SUBSHARES)->items[place];
     const struct hk_suite *suite = hk_suite_by_id(key->suite);
-    if (suite == NULL || kept->size != 32 || passed->size != 32 || subshare->size != 32) {
-        return HK_BAD_ENCODING;
+    if (suite == NULL) {
+        return HK_INTERNAL;
+    }
+    if (kept->size != 32 || passed->size != 32) {
+        return HK_BAD_POINT;
+    }
+    if (subshare->size != 32) {
+        return HK_BAD_PROOF;
     }
     memcpy(given.kept, kept->data, 32);
     memcpy(given.passed, passed->data, 32);

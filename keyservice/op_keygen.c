@@ -122,9 +122,11 @@ enum hk_error hk_prepare_key_import(struct hk_job *job, struct hk_txn *txn)
     if (error != HK_OK || (error = hk_generation_new(job, &import)) != HK_OK) {
         return error;
     }
-    if (hk_job_value(job, HK_F_SCALAR)->size != 32 || hk_job_value(job, HK_F_POINT)->size != 32 ||
-        hk_job_value(job, HK_F_PROOF)->size != 64) {
-        return HK_BAD_ENCODING;
+    if (hk_job_value(job, HK_F_POINT)->size != 32) {
+        return HK_BAD_POINT;
+    }
+    if (hk_job_value(job, HK_F_SCALAR)->size != 32 || hk_job_value(job, HK_F_PROOF)->size != 64) {
+        return HK_BAD_PROOF;
     }
     hk_generation_sid(sid, job, job->device.account, suite, job->device.static_key);
     error = hk_import_take(&import->result, suite->group, sid, hk_job_bytes(job, HK_F_SCALAR),

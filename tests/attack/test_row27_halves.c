@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/attack.h"
 #include "tests/support/service.h"
 
 #define KEYS 3 /* account, x25519, ed25519 */
@@ -233,7 +234,7 @@ static int tear_down(void **unused)
     return 0;
 }
 
-static void look_everywhere(void)
+static void look_everywhere(const char *when)
 {
     pid_t agent = agent_pid();
     assert_true(agent > 0);
@@ -241,12 +242,14 @@ static void look_everywhere(void)
         assert_false(process_holds(agent, world.whole[i].bytes));
         assert_false(process_holds(world.service.pid, world.whole[i].bytes));
         assert_int_equal(files_with(world.service.directory, world.whole[i].bytes), 0);
+        hk_tried("whole key %d %s", i, when);
     }
     for (int i = 0; i < KEYS; i++) {
         assert_false(process_holds(agent, world.in_service[i].bytes));
         assert_false(process_holds(world.service.pid, world.device[i].bytes));
         assert_int_equal(files_with(world.service.directory, world.device[i].bytes), 0);
         assert_int_equal(files_with(world.service.directory, world.in_service[i].bytes), 0);
+        hk_tried("halves %d %s", i, when);
     }
 }
 
@@ -259,7 +262,7 @@ static void row27_search_finds_what_is_there(void **unused)
 static void row27_no_whole_key_after_keys_are_made_and_imported(void **unused)
 {
     (void)unused;
-    look_everywhere();
+    look_everywhere("after they are made");
 }
 
 static void row27_no_whole_key_after_agreements_and_signatures(void **unused)
@@ -271,17 +274,18 @@ static void row27_no_whole_key_after_agreements_and_signatures(void **unused)
     assert_int_equal(
         run_halfkey("text", 4, (const char *const[]){"sign", "--key", "git", "--format", "raw", "-", NULL}),
         0);
-    look_everywhere();
+    look_everywhere("after they are used");
 }
 
 static void row27_no_whole_key_after_a_refresh_and_a_lock(void **unused)
 {
     (void)unused;
     HALFKEY("refresh");
-    look_everywhere();
+    look_everywhere("after a refresh");
     HALFKEY("lock");
     for (int i = 0; i < KEYS; i++) {
         assert_false(process_holds(agent_pid(), world.device[i].bytes));
+        hk_tried("half %d after a lock", i);
     }
 }
 
@@ -293,5 +297,5 @@ int main(void)
         cmocka_unit_test(row27_no_whole_key_after_agreements_and_signatures),
         cmocka_unit_test(row27_no_whole_key_after_a_refresh_and_a_lock),
     };
-    return sodium_init() < 0 ? 1 : cmocka_run_group_tests_name("row27_halves", tests, set_up, tear_down);
+    return sodium_init() < 0 ? 1 : HK_ATTACK_ROW_IN(27, tests, set_up, tear_down);
 }

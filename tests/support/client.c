@@ -15,6 +15,7 @@
 #include "protocol/cose.h"
 #include "protocol/sid.h"
 #include "protocol/udf.h"
+#include "tests/support/client_lies.h"
 
 static _Thread_local uint8_t answer_bytes[HK_PLAINTEXT_MAX]; /* the last answer borrows from it */
 
@@ -59,13 +60,21 @@ void hk_test_request(struct hk_message *request, enum hk_op op, const struct hk_
     }
 }
 
+/* Of a request that it cannot read the service cannot name the id either. */
+static bool is_refusal_of_the_unreadable(const struct hk_message *answer)
+{
+    static const uint8_t nobody[HK_ID_BYTES];
+    return hk_message_has(answer, HK_F_ERROR) && answer->value[HK_F_ERROR].number == HK_BAD_ENCODING &&
+           memcmp(answer->value[HK_F_REQUEST].data, nobody, HK_ID_BYTES) == 0;
+}
+
 static enum hk_error call(struct hk_channel *channel, const struct hk_message *request,
                           struct hk_message *answer)
 {
     uint8_t bytes[HK_PLAINTEXT_MAX];
     size_t size;
     const struct hk_op_row *row = hk_op_row(request->value[HK_F_OP].number);
-    enum hk_error error = hk_message_encode(request, bytes, sizeof(bytes), &size);
+    enum hk_error error = hk_test_encode_changed(request, bytes, sizeof(bytes), &size);
     if (error == HK_OK) {
         error = hk_channel_call(channel, bytes, size, answer_bytes, sizeof(answer_bytes), &size, 10000);
     }
@@ -73,6 +82,9 @@ static enum hk_error call(struct hk_channel *channel, const struct hk_message *r
         error = hk_message_decode(answer, answer_bytes, size);
     }
     if (error == HK_OK && row == NULL) {
+        return (enum hk_error)answer->value[HK_F_ERROR].number;
+    }
+    if (error == HK_OK && is_refusal_of_the_unreadable(answer)) {
         return (enum hk_error)answer->value[HK_F_ERROR].number;
     }
     return error == HK_OK ? hk_message_check_answer(answer, row, request->value[HK_F_REQUEST].data) : error;
@@ -93,11 +105,32 @@ static enum hk_error open_channel(struct hk_test_device *device, struct hk_chann
     return error;
 }
 
+enum hk_error hk_test_open(struct hk_test_device *device)
+{
+    return open_channel(device, &device->channel, false);
+}
+
+/* What the service decided about a device's request, and not what it could not do just now. */
+static bool is_refusal(enum hk_error error)
+{
+    return error != HK_OK && error < HK_BAD_SCALAR && error != HK_BUSY && error != HK_INTERNAL &&
+           error != HK_TOO_OLD && error != HK_QUARANTINE;
+}
+
+static enum hk_error call_as_device(struct hk_test_device *device, const struct hk_message *request,
+                                    struct hk_message *answer)
+{
+    answer->present = 0;
+    enum hk_error error = call(device->channel, request, answer);
+    device->refused += is_refusal(error) && hk_message_has(answer, HK_F_ERROR); /* and no hint */
+    return error;
+}
+
 enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_message *request,
                            struct hk_message *answer)
 {
-    enum hk_error error = open_channel(device, &device->channel, false);
-    return error == HK_OK ? call(device->channel, request, answer) : error;
+    enum hk_error error = hk_test_open(device);
+    return error == HK_OK ? call_as_device(device, request, answer) : error;
 }
 
 enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct hk_message *request,
@@ -109,7 +142,7 @@ enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct 
 
 /* ---- keys ---- */
 
-static struct hk_test_key *insert_key(struct hk_test_device *device, const struct hk_test_key *key)
+struct hk_test_key *hk_test_insert_key(struct hk_test_device *device, const struct hk_test_key *key)
 {
     size_t at = device->key_count++;
     assert_true(at < HK_TEST_KEYS);
@@ -118,6 +151,31 @@ static struct hk_test_key *insert_key(struct hk_test_device *device, const struc
     }
     device->key[at] = *key;
     return &device->key[at];
+}
+
+static enum hk_error send(struct hk_test_device *device, struct hk_channel *channel,
+                          const struct hk_message *request, struct hk_message *answer)
+{
+    return channel == device->channel ? call_as_device(device, request, answer)
+                                      : call(channel, request, answer);
+}
+
+/* Message 3, of an honest device or of one that lies. */
+static void open_commitment(struct hk_keygen_result *result, struct hk_keygen_opening *opening,
+                            struct hk_keygen_device *run, const struct hk_message *answer)
+{
+    const uint8_t *point = answer->value[HK_F_POINT].data, *proof = answer->value[HK_F_PROOF].data;
+    if (!hk_test_lies_in_keygen()) {
+        assert_int_equal(hk_keygen_finish(result, opening, run, point, proof), HK_OK);
+        return;
+    }
+    memset(result, 0, sizeof(*result));
+    if (hk_test_keygen_lie.open != NULL) {
+        hk_test_keygen_lie.open(run, point, proof, hk_test_keygen_lie.argument);
+    }
+    memcpy(opening->point, run->point, 32);
+    memcpy(opening->proof, run->proof, 64);
+    memcpy(opening->opening, run->opening, 32);
 }
 
 /* Messages 1 to 4, with `finish` as the operation of message 3. */
@@ -141,14 +199,17 @@ static enum hk_error generate(struct hk_test_device *device, struct hk_message *
                                     .service_key = device->service->address.service_key};
     hk_keygen_sid(sid, &names);
     hk_keygen_start(&run, commitment, key->suite->group, sid);
+    if (hk_test_keygen_lie.draw != NULL) {
+        hk_test_keygen_lie.draw(&run, hk_test_keygen_lie.argument);
+        hk_test_recommit(&run);
+        memcpy(commitment, run.commitment, sizeof(commitment));
+    }
     hk_message_set_bytes(start, HK_F_COMMITMENT, commitment, sizeof(commitment));
-    enum hk_error error = call(channel, start, answer);
+    enum hk_error error = send(device, channel, start, answer);
     if (error != HK_OK) {
         return error;
     }
-    error = hk_keygen_finish(&result, &opening, &run, answer->value[HK_F_POINT].data,
-                             answer->value[HK_F_PROOF].data);
-    assert_int_equal(error, HK_OK);
+    open_commitment(&result, &opening, &run, answer);
     memcpy(key->transcript, result.transcript, 32);
     hk_test_request(&request, finish, is_account ? NULL : device);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
@@ -159,7 +220,7 @@ static enum hk_error generate(struct hk_test_device *device, struct hk_message *
     memcpy(key->device_point, result.device_point, 32);
     memcpy(key->service_point, result.service_point, 32);
     memcpy(key->public_key, result.public_key, 32);
-    error = call(channel, &request, answer);
+    error = send(device, channel, &request, answer);
     return error == HK_OK ? hk_keygen_accept(&result, key->suite->group, answer->value[HK_F_TRANSCRIPT].data,
                                              answer->value[HK_F_PUBLIC].data)
                           : error;
@@ -191,7 +252,7 @@ enum hk_error hk_test_create_account(struct hk_test_device *device)
         memcpy(device->tag, answer.value[HK_F_TAG].data, HK_TAG_BYTES);
         memcpy(device->identity, answer.value[HK_F_IDENTITY].data, 32);
         device->epoch = answer.value[HK_F_EPOCH].number;
-        insert_key(device, &key);
+        hk_test_insert_key(device, &key);
     }
     return error;
 }
@@ -214,7 +275,7 @@ enum hk_error hk_test_keygen(struct hk_test_device *device, enum hk_suite_id sui
     hk_message_set_u64(&request, HK_F_CREATED, (uint64_t)time(NULL));
     error = generate(device, &request, HK_OP_KEYGEN_FINISH, &key, &answer);
     if (error == HK_OK) {
-        insert_key(device, &key);
+        hk_test_insert_key(device, &key);
     }
     return error;
 }
@@ -254,12 +315,15 @@ enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *k
     struct hk_message request, answer;
     struct hk_agree_open open;
     struct hk_scalar eighth;
-    assert_int_equal(hk_agree_begin(&open, NULL, u), HK_OK);
+    enum hk_error error = hk_agree_begin(&open, NULL, u);
+    if (error != HK_OK) {
+        return error;
+    }
     hk_agree_eighth(&eighth, &key->half);
     hk_test_request(&request, HK_OP_AGREE, device);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
     hk_message_set_array(&request, HK_F_POINTS, open.sent, 32, 1);
-    enum hk_error error = hk_test_call(device, &request, &answer);
+    error = hk_test_call(device, &request, &answer);
     return error == HK_OK ? hk_agree_finish(shared, &open, &eighth, answer.value[HK_F_POINTS].items[0].data)
                           : error;
 }

@@ -38,6 +38,7 @@ struct hk_test_device {
     uint8_t profile_hash[32];
     uint8_t signed_certificate[HK_SMALL_OBJECT_MAX];
     size_t certificate_size;
+    uint64_t refused; /* requests of its own that the service refused and has to count in the log */
 };
 
 /* A machine with new keys that nobody knows; ended by _end. */
@@ -55,10 +56,26 @@ enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_messag
 enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct hk_message *request,
                                     struct hk_message *answer);
 
+/* What an attacker does to its own requests. `change` gets every request of this thread just before it is
+ * encoded; then no length is checked any more. NULL ends it. */
+void hk_test_change_requests(void (*change)(struct hk_message *request, void *argument), void *argument);
+/* What it does to its own key generation: `draw` after d is drawn and before the commitment is made of what
+ * then is in the run; `open` after the service's S has come and before D is opened. The client no longer
+ * checks what comes. NULL: as an honest one. */
+void hk_test_lie_in_keygen(void (*draw)(struct hk_keygen_device *run, void *argument),
+                           void (*open)(struct hk_keygen_device *run, const uint8_t *service_point,
+                                        const uint8_t *service_proof, void *argument),
+                           void *argument);
+/* Encodes what the tables allow and what they do not. */
+size_t hk_test_encode(const struct hk_message *message, uint8_t *out, size_t max);
+
 /* Whole runs; each returns the service's error. */
 enum hk_error hk_test_create_account(struct hk_test_device *device); /* without profile */
 enum hk_error hk_test_init(struct hk_test_device *device);           /* with record, certificate, profile 1 */
 enum hk_error hk_test_keygen(struct hk_test_device *device, enum hk_suite_id suite, const char *name);
+/* Splits x, 32 bytes, and gives the service its half. */
+enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id suite, const char *name,
+                             const uint8_t whole[32]);
 enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
                            const void *message, size_t size, uint8_t signature[64]);
 /* u-coordinate to X25519 shared secret. */
@@ -91,5 +108,8 @@ struct hk_test_enrolment {
 };
 enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device *device,
                             struct hk_test_enrolment *enrolment, int stop_before);
+/* The same from step `first` on, which may be one that was taken before. Steps 3 and 4 go together. */
+enum hk_error hk_test_enrol_on(struct hk_test_device *admin, struct hk_test_device *device,
+                               struct hk_test_enrolment *enrolment, int first, int stop_before);
 
 #endif

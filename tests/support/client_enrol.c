@@ -156,7 +156,23 @@ static enum hk_error confirm(struct hk_test_device *device, const struct hk_test
     enum hk_error error = hk_test_call(device, &request, &answer);
     if (error == HK_OK) {
         device->epoch = answer.value[HK_F_EPOCH].number;
+        device->refused = 0; /* nobody logs what it was refused before it was a device */
         memcpy(device->tag, answer.value[HK_F_TAG].data, HK_TAG_BYTES);
+    }
+    return error;
+}
+
+enum hk_error hk_test_enrol_on(struct hk_test_device *admin, struct hk_test_device *device,
+                               struct hk_test_enrolment *enrolment, int first, int stop_before)
+{
+    struct parts parts = {0};
+    enum hk_error error = HK_OK;
+    for (int step = first; step <= 5 && error == HK_OK && step != stop_before; step++) {
+        error = step == 1   ? join(admin, device, enrolment)
+                : step == 2 ? sign_objects(admin, device, enrolment)
+                : step == 3 ? enrol(admin, device, enrolment, &parts)
+                : step == 4 ? fetch(device, enrolment, &parts)
+                            : confirm(device, enrolment);
     }
     return error;
 }
@@ -165,7 +181,6 @@ enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device 
                             struct hk_test_enrolment *enrolment, int stop_before)
 {
     struct hk_message request, answer;
-    struct parts parts = {0};
     memset(enrolment, 0, sizeof(*enrolment));
     hk_random(enrolment->gate, 32);
     hk_gate_hash(enrolment->gate_hash, enrolment->gate);
@@ -174,12 +189,5 @@ enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device 
     hk_message_set_bytes(&request, HK_F_GATE_HASH, enrolment->gate_hash, 32);
     hk_message_set_u64(&request, HK_F_EXPIRES, (uint64_t)time(NULL) + 600);
     enum hk_error error = hk_test_call(admin, &request, &answer);
-    for (int step = 1; step <= 5 && error == HK_OK && step != stop_before; step++) {
-        error = step == 1   ? join(admin, device, enrolment)
-                : step == 2 ? sign_objects(admin, device, enrolment)
-                : step == 3 ? enrol(admin, device, enrolment, &parts)
-                : step == 4 ? fetch(device, enrolment, &parts)
-                            : confirm(device, enrolment);
-    }
-    return error;
+    return error == HK_OK ? hk_test_enrol_on(admin, device, enrolment, 1, stop_before) : error;
 }

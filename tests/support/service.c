@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 /* BUILD/test/halfkeyd, from BUILD/test/keyservice/test_xyz. */
-static void program(char *out, size_t size)
+void hk_test_service_program(char *out, size_t size)
 {
     ssize_t length = readlink("/proc/self/exe", out, size - 32);
     assert_true(length > 0);
@@ -36,7 +36,7 @@ static void run(struct hk_test_service *service, int output)
     char path[4096], data[128], log[128];
     const char *arguments[32] = {path, "--data", data, "--listen", service->listen};
     size_t count = 5;
-    program(path, sizeof(path));
+    hk_test_service_program(path, sizeof(path));
     (void)snprintf(data, sizeof(data), "%s/data", service->directory);
     (void)snprintf(log, sizeof(log), "%s/log", service->directory);
     for (size_t i = 0; service->options[i] != NULL; i++) {

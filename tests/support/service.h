@@ -29,6 +29,8 @@ int hk_test_service_stop(struct hk_test_service *service);
 void hk_test_service_kill(struct hk_test_service *service);
 /* Waits until it has died by itself (a seam); false if it has not in ten seconds. */
 bool hk_test_service_died(struct hk_test_service *service);
+/* The path of the program: BUILD/test/halfkeyd. */
+void hk_test_service_program(char *out, size_t size);
 /* Kills what runs and removes the directory. */
 void hk_test_service_end(struct hk_test_service *service);
 

@@ -1,0 +1,25 @@
+/* client_lies.h - between the parts of the attacker's client; tests include client.h. */
+#ifndef HALFKEY_TESTS_CLIENT_LIES_H
+#define HALFKEY_TESTS_CLIENT_LIES_H
+
+#include "tests/support/client.h"
+
+struct hk_test_keygen_lie {
+    void (*draw)(struct hk_keygen_device *run, void *argument);
+    void (*open)(struct hk_keygen_device *run, const uint8_t *service_point, const uint8_t *service_proof,
+                 void *argument);
+    void *argument;
+};
+extern _Thread_local struct hk_test_keygen_lie hk_test_keygen_lie;
+bool hk_test_lies_in_keygen(void);
+
+/* The commitment anew, of what is in the run. */
+void hk_test_recommit(struct hk_keygen_device *run);
+/* Encodes a request, changed if this thread has asked for that. */
+HK_CHECK enum hk_error hk_test_encode_changed(const struct hk_message *request, uint8_t *out, size_t max,
+                                              size_t *size);
+/* Opens the device's channel if it is not. */
+HK_CHECK enum hk_error hk_test_open(struct hk_test_device *device);
+struct hk_test_key *hk_test_insert_key(struct hk_test_device *device, const struct hk_test_key *key);
+
+#endif
