@@ -180,9 +180,13 @@ static void a_repeated_frame_gets_the_same_bytes_and_is_not_executed_again(void 
                      HK_OK);
     assert_int_equal(
         hk_endpoint_call(laptop.endpoint, frame, frame_size, first, sizeof(first), &first_size, 5000), HK_OK);
-    assert_int_equal(
-        hk_endpoint_call(laptop.endpoint, frame, frame_size, second, sizeof(second), &second_size, 5000),
-        HK_OK);
+    /* a repeat that crosses the answer gets nothing, since that may not be kept yet: then again */
+    enum hk_error repeat = HK_TIMEOUT;
+    for (int i = 0; i < 20 && repeat == HK_TIMEOUT; i++) {
+        repeat =
+            hk_endpoint_call(laptop.endpoint, frame, frame_size, second, sizeof(second), &second_size, 500);
+    }
+    assert_int_equal(repeat, HK_OK);
     assert_int_equal(first_size, second_size);
     assert_memory_equal(first, second, first_size);
     hk_test_service_kill(&service);

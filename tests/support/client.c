@@ -199,6 +199,7 @@ static enum hk_error generate(struct hk_test_device *device, struct hk_message *
                                     .service_key = device->service->address.service_key};
     hk_keygen_sid(sid, &names);
     hk_keygen_start(&run, commitment, key->suite->group, sid);
+    hk_test_keygen_lie.names = &names;
     if (hk_test_keygen_lie.draw != NULL) {
         hk_test_keygen_lie.draw(&run, hk_test_keygen_lie.argument);
         hk_test_recommit(&run);

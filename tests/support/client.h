@@ -66,6 +66,8 @@ void hk_test_lie_in_keygen(void (*draw)(struct hk_keygen_device *run, void *argu
                            void (*open)(struct hk_keygen_device *run, const uint8_t *service_point,
                                         const uint8_t *service_proof, void *argument),
                            void *argument);
+/* In `draw` and `open`: what names the run that is under way. */
+const struct hk_keygen_names *hk_test_keygen_names(void);
 /* Encodes what the tables allow and what they do not. */
 size_t hk_test_encode(const struct hk_message *message, uint8_t *out, size_t max);
 

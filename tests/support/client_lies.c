@@ -31,6 +31,11 @@ void hk_test_lie_in_keygen(void (*draw)(struct hk_keygen_device *run, void *argu
     hk_test_keygen_lie = (struct hk_test_keygen_lie){.draw = draw, .open = open, .argument = argument};
 }
 
+const struct hk_keygen_names *hk_test_keygen_names(void)
+{
+    return hk_test_keygen_lie.names;
+}
+
 bool hk_test_lies_in_keygen(void)
 {
     return hk_test_keygen_lie.draw != NULL || hk_test_keygen_lie.open != NULL;

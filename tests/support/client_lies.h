@@ -9,6 +9,7 @@ struct hk_test_keygen_lie {
     void (*open)(struct hk_keygen_device *run, const uint8_t *service_point, const uint8_t *service_proof,
                  void *argument);
     void *argument;
+    const struct hk_keygen_names *names; /* of the run that is under way */
 };
 extern _Thread_local struct hk_test_keygen_lie hk_test_keygen_lie;
 bool hk_test_lies_in_keygen(void);
