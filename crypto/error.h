@@ -13,7 +13,8 @@
     X(HK_OK, 0, "ok", "done")                                                                                \
     X(HK_UNKNOWN_DEVICE, 1, "unknown-device", "the service does not know this device or account")            \
     X(HK_REVOKED, 2, "revoked", "this device is revoked; what it holds is of no use any more")               \
-    X(HK_SUSPENDED, 3, "suspended", "this device is suspended; an administrator can end that")               \
+    X(HK_SUSPENDED, 3, "suspended",                                                                          \
+      "this device is suspended; 'halfkey device resume' on an administrator's ends that")                   \
     X(HK_STALE_EPOCH, 4, "stale-epoch",                                                                      \
       "these halves are from before the last refresh: this is an old copy; enrol this device again")         \
     X(HK_ROLLED_BACK, 5, "rolled-back",                                                                      \

@@ -111,6 +111,7 @@ enum hk_error hk_core_unlock(struct hk_core *core, const void *passphrase, size_
         return error;
     }
     atomic_store(&core->unsettled, true);
+    core->has_repeated = false;
     return HK_OK;
 }
 

@@ -29,6 +29,7 @@ struct hk_core {
     struct hk_state_seal seal;
     struct hk_client *client; /* NULL: as above */
     uint64_t lock_count;      /* how often it was locked: tells an operation that waited */
+    bool has_repeated;        /* the last refresh-confirm, since the file was unlocked */
     atomic_bool unsettled;    /* something may be left of a change: hk_core_resume before going on */
     pthread_mutex_t saving;   /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */
@@ -106,6 +107,11 @@ HK_CHECK enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_cha
  * open. */
 HK_CHECK enum hk_error hk_core_refresh(struct hk_core *core);
 
+/* After HK_ROLLED_BACK: says the last refresh-confirm again, to a service whose store is from between the
+ * refresh and its end. HK_OK if it has caught up. The state is not changed, whatever the answer. Gate alone.
+ */
+HK_CHECK enum hk_error hk_core_repeat_confirm(struct hk_core *core);
+
 /* Goes on with, or cleans, whatever a crash cut short: pending keys, refresh, profile, enrolment, join.
  * Called after every unlock and before every operation that asks the service, until it has succeeded once. */
 HK_CHECK enum hk_error hk_core_resume(struct hk_core *core);
@@ -142,9 +148,12 @@ enum hk_error hk_op_join_finish(struct hk_op_call *call);
 enum hk_error hk_op_device_list(struct hk_op_call *call);
 enum hk_error hk_op_device_rename(struct hk_op_call *call);
 enum hk_error hk_op_device_revoke(struct hk_op_call *call);
+enum hk_error hk_op_device_suspend(struct hk_op_call *call);
+enum hk_error hk_op_device_resume(struct hk_op_call *call);
 enum hk_error hk_op_log(struct hk_op_call *call);
 enum hk_error hk_op_log_verify(struct hk_op_call *call);
 enum hk_error hk_op_log_accept(struct hk_op_call *call);
+enum hk_error hk_op_log_against(struct hk_op_call *call);
 
 /* Runs a request: checks it, unlocks a file that has no passphrase, resumes what is unsettled, takes the
  * gate, runs the operation. The answer has HK_A_ERROR and, on an error, HK_A_SENTENCE. */

@@ -35,9 +35,12 @@
     X(HK_AGENT_DEVICE_REVOKE, hk_op_device_revoke, ALONE)                                                    \
     X(HK_AGENT_LOG, hk_op_log, SHARED)                                                                       \
     X(HK_AGENT_LOG_VERIFY, hk_op_log_verify, SHARED)                                                         \
-    X(HK_AGENT_LOG_ACCEPT, hk_op_log_accept, ALONE)
+    X(HK_AGENT_LOG_ACCEPT, hk_op_log_accept, ALONE)                                                          \
+    X(HK_AGENT_DEVICE_SUSPEND, hk_op_device_suspend, ALONE)                                                  \
+    X(HK_AGENT_DEVICE_RESUME, hk_op_device_resume, ALONE)                                                    \
+    X(HK_AGENT_LOG_AGAINST, hk_op_log_against, SHARED)
 
-#define ROW_COUNT (HK_AGENT_LOG_ACCEPT + 1)
+#define ROW_COUNT (HK_AGENT_LOG_AGAINST + 1)
 
 /* What an operation needs: from the table of agent_protocol.h. */
 struct row {
@@ -141,6 +144,21 @@ static enum hk_error run(struct hk_op_call *call, const struct row *row)
     return error;
 }
 
+/* The service's store may be from between this device's last refresh and its confirm: said again, once, it
+ * catches up. True if it has, and the operation is to be run again. */
+static bool catches_up(struct hk_core *core)
+{
+    bool done = false;
+    pthread_rwlock_wrlock(&core->gate);
+    if (core->state != NULL && core->state->phase == HK_PHASE_ACTIVE && !core->has_repeated) {
+        enum hk_error error = hk_core_repeat_confirm(core);
+        core->has_repeated = error != HK_UNREACHABLE && error != HK_TIMEOUT;
+        done = error == HK_OK;
+    }
+    pthread_rwlock_unlock(&core->gate);
+    return done;
+}
+
 static enum hk_error check(const struct hk_agent_message *request, const struct row **row)
 {
     uint64_t op = hk_agent_u64(request, HK_A_OP);
@@ -158,6 +176,12 @@ void hk_agent_dispatch(struct hk_op_call *call)
     hk_agent_message_init(call->answer);
     enum hk_error error = check(call->request, &row);
     if (error == HK_OK) {
+        error = run(call, row);
+    }
+    if (error == HK_ROLLED_BACK && catches_up(call->core)) {
+        call->sentence[0] = '\0';
+        call->memory_used = 0;
+        hk_agent_message_init(call->answer);
         error = run(call, row);
     }
     hk_agent_set_u64(call->answer, HK_A_ERROR, error);

@@ -71,7 +71,9 @@
     X(HK_A_UNUSED_SECONDS, 44, HK_U64, 0, 0) /* since the last command */                                    \
     X(HK_A_ROOT, 45, HK_BSTR, 32, 32)                                                                        \
     X(HK_A_MUST_REFRESH, 46, HK_U64, 0, 0)                                                                   \
-    X(HK_A_PROFILE, 47, HK_BSTR, 1, 60000) /* the signed profile as this device last verified it */
+    X(HK_A_PROFILE, 47, HK_BSTR, 1, 60000) /* the signed profile as this device last verified it */          \
+    X(HK_A_CHECK, 48, HK_U64, 0, 0)        /* what came of asking the service, enum hk_error */              \
+    X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)  /* names of devices that are suspended, as the log has it */
 
 enum hk_agent_field {
 #define HK_AGENT_FIELD_ENUM(id, number, type, min, max) id = number,
@@ -96,8 +98,8 @@ enum hk_agent_state {
 #define HK_AGENT_OPS(X)                                                                                      \
     /* [ONLINE] -> STATE PID TIMEOUT; with an account: HAS_PASSPHRASE; unlocked also ACCOUNT DEVICE SERIAL   \
      * SERVICE ROLE EPOCH DEVICES ROWS (keys, as KEY_LIST) LAST_USE LOG_TIME LOG_SIZE GENERATION PROFILE     \
-     * [WARNING], WORDS of this device's own revocation code; ONLINE verifies the log and device rows first  \
-     */                                                                                                      \
+     * [WARNING] [SUSPENDED], WORDS of this device's own revocation code. ONLINE verifies the log first, and \
+     * CHECK says what came of it: the rest is then as this device last knew it */                           \
     X(HK_AGENT_STATUS, 1, "status", 'L', 0)                                                                  \
     /* [PASSPHRASE] -> nothing. A file without a passphrase unlocks by itself at the first need. */          \
     X(HK_AGENT_UNLOCK, 2, "unlock", 'L', 0)                                                                  \
@@ -147,11 +149,17 @@ enum hk_agent_state {
      * GENERATION. Without START: the last COUNT (default 50). Every leaf shown is proved to be in the       \
      * verified tree. */                                                                                     \
     X(HK_AGENT_LOG, 22, "log", 'U', 0)                                                                       \
-    /* -> GENERATION LOG_SIZE ROOT LOG_TIME. Asks for the head and checks all of it, own uses and other      \
-     * devices' latest reports included. */                                                                  \
+    /* -> GENERATION LOG_SIZE ROOT LOG_TIME ACCOUNT. Asks for the head and checks all of it, own uses and    \
+     * other devices' latest reports included. */                                                            \
     X(HK_AGENT_LOG_VERIFY, 23, "log --verify", 'U', 0)                                                       \
     /* Goes on with a new generation of the log, after its user has said yes -> as LOG_VERIFY */             \
-    X(HK_AGENT_LOG_ACCEPT, 24, "log accept", 'A', 0)
+    X(HK_AGENT_LOG_ACCEPT, 24, "log accept", 'A', 0)                                                         \
+    /* DEVICE -> nothing */                                                                                  \
+    X(HK_AGENT_DEVICE_SUSPEND, 25, "device suspend", 'A', B(HK_A_DEVICE))                                    \
+    X(HK_AGENT_DEVICE_RESUME, 26, "device resume", 'A', B(HK_A_DEVICE))                                      \
+    /* CODE: another device's head (head_text.h) -> this one's, as LOG_VERIFY, and in COUNT the entries of   \
+     * the other's, once one of the two is proved to extend the other */                                     \
+    X(HK_AGENT_LOG_AGAINST, 27, "log --against", 'U', B(HK_A_CODE))
 
 enum hk_agent_op {
 #define HK_AGENT_OP_ENUM(id, number, name, needs, required) id = number,

@@ -208,13 +208,14 @@ void hk_client_own_drop(struct hk_client *client, size_t count)
 
 /* ---- calls ---- */
 
-enum hk_error hk_client_call(struct hk_client *client, struct hk_exchange *exchange)
+static enum hk_error call(struct hk_client *client, struct hk_exchange *exchange,
+                          enum hk_error (*open)(struct hk_link **out, struct hk_client *client))
 {
     uint64_t deadline = hk_client_clock() + (uint64_t)client->timeout_ms;
     enum hk_error error = HK_AGAIN;
     for (int i = 0; i < TRIES && error == HK_AGAIN; i++) {
         struct hk_link *link;
-        error = hk_link_open(&link, client);
+        error = open(&link, client);
         if (error == HK_OK) {
             error = hk_link_call(link, exchange);
             hk_link_close(link);
@@ -224,4 +225,14 @@ enum hk_error hk_client_call(struct hk_client *client, struct hk_exchange *excha
         }
     }
     return error == HK_AGAIN ? HK_UNREACHABLE : error;
+}
+
+enum hk_error hk_client_call(struct hk_client *client, struct hk_exchange *exchange)
+{
+    return call(client, exchange, hk_link_open);
+}
+
+enum hk_error hk_client_call_alone(struct hk_client *client, struct hk_exchange *exchange)
+{
+    return call(client, exchange, hk_link_open_alone);
 }

@@ -89,6 +89,10 @@ uint64_t hk_exchange_u64(const struct hk_exchange *exchange, enum hk_field field
  * HK_UNREACHABLE, HK_TIMEOUT, HK_BAD_PEER, HK_LOG_FORKED, HK_NO_MEMORY. */
 HK_CHECK enum hk_error hk_client_call(struct hk_client *client, struct hk_exchange *exchange);
 
+/* The same on a session of its own, without a look at the log before it: for a refresh-confirm, beside which
+ * nothing is sent. */
+HK_CHECK enum hk_error hk_client_call_alone(struct hk_client *client, struct hk_exchange *exchange);
+
 /* Ends the sessions; the next request opens a new one. */
 void hk_client_close_sessions(struct hk_client *client);
 
@@ -99,9 +103,11 @@ uint64_t hk_client_warning(struct hk_client *client) HK_CHECK;
 struct hk_link;
 /* The device's current session (opened if need be). */
 HK_CHECK enum hk_error hk_link_open(struct hk_link **out, struct hk_client *client);
+/* A session of its own, as this device; the log is not asked for. */
+HK_CHECK enum hk_error hk_link_open_alone(struct hk_link **out, struct hk_client *client);
 /* A stranger's session of its own: Noise_NK. */
 HK_CHECK enum hk_error hk_link_open_stranger(struct hk_link **out, struct hk_client *client);
-/* Gives it back; a stranger's is closed. NULL is allowed. */
+/* Gives it back; one of its own is closed. NULL is allowed. */
 void hk_link_close(struct hk_link *link);
 /* Sends a request once. HK_AGAIN if the session or the connection is gone, and the request may or may not
  * have been done: begin again on a new link. Otherwise as hk_client_call. */

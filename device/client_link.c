@@ -179,6 +179,11 @@ enum hk_error hk_client_check_now(struct hk_client *client)
     return error == HK_AGAIN ? HK_UNREACHABLE : error;
 }
 
+enum hk_error hk_link_open_alone(struct hk_link **out, struct hk_client *client)
+{
+    return open_channel(out, client, false);
+}
+
 enum hk_error hk_link_open_stranger(struct hk_link **out, struct hk_client *client)
 {
     return open_channel(out, client, true);

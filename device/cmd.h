@@ -25,6 +25,8 @@ int hk_cmd_device_approve(const struct hk_call *call);
 int hk_cmd_device_list(const struct hk_call *call);
 int hk_cmd_device_rename(const struct hk_call *call);
 int hk_cmd_device_revoke(const struct hk_call *call);
+int hk_cmd_device_suspend(const struct hk_call *call);
+int hk_cmd_device_resume(const struct hk_call *call);
 int hk_cmd_revoke(const struct hk_call *call);
 int hk_cmd_refresh(const struct hk_call *call);
 int hk_cmd_log(const struct hk_call *call);

@@ -106,6 +106,13 @@ static void state_json(const struct hk_agent_message *answer)
         hk_json_time(&json, "log_verified", hk_agent_u64(answer, HK_A_LOG_TIME));
         hk_json_number(&json, "log_size", hk_agent_u64(answer, HK_A_LOG_SIZE));
         hk_json_time(&json, "stale_copy_seen", hk_agent_u64(answer, HK_A_WARNING));
+        hk_json_list(&json, "suspended");
+        for (size_t i = 0; i < answer->value[HK_A_SUSPENDED].count; i++) {
+            snprintf(text, sizeof text, "%.*s", (int)answer->value[HK_A_SUSPENDED].items[i].size,
+                     (const char *)answer->value[HK_A_SUSPENDED].items[i].data);
+            hk_json_text(&json, NULL, text);
+        }
+        hk_json_end_list(&json);
     }
     hk_json_end_map(&json);
 }
@@ -120,6 +127,17 @@ static void state_keys(const struct hk_agent_message *answer)
             printf("          %-20s %s%s\n", row.name, suite_name(row.suite),
                    row.imported ? ", was whole before" : "");
     }
+}
+
+static void state_suspended(const struct hk_agent_message *answer)
+{
+    const struct hk_value *names = &answer->value[HK_A_SUSPENDED];
+    for (size_t i = 0; hk_agent_has(answer, HK_A_SUSPENDED) && i < names->count; i++)
+        printf(
+            "\nSUSPENDED: '%.*s'. If an old copy of it was used ('halfkey device list'), somebody else may "
+            "hold\nits state: 'halfkey device revoke', and enrol it again. Else 'halfkey device resume' lets "
+            "it go on.\n",
+            (int)names->items[i].size, (const char *)names->items[i].data);
 }
 
 static void state_text(const struct hk_agent_message *answer)
@@ -148,6 +166,7 @@ static void state_text(const struct hk_agent_message *answer)
                "this device's state: revoke it from another device and enrol it again.\n",
                when);
     }
+    state_suspended(answer);
     if (hk_agent_u64(answer, HK_A_DEVICES) < 2)
         puts("\nThis is the only device: if it is lost, everything encrypted to its keys is too ('halfkey "
              "device "
@@ -157,7 +176,7 @@ static void state_text(const struct hk_agent_message *answer)
 /* Asks for the state; a device without a passphrase is unlocked first, since that needs nobody. */
 static int ask_state(struct hk_console *console)
 {
-    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    hk_agent_set_u64(hk_console_request(console, HK_AGENT_STATUS), HK_A_ONLINE, 1);
     int status = hk_console_ask(console);
     const struct hk_agent_message *answer = hk_console_answer(console);
     if (status || hk_agent_u64(answer, HK_A_STATE) != HK_AGENT_SEALED ||
@@ -167,8 +186,16 @@ static int ask_state(struct hk_console *console)
     status = hk_console_ask(console);
     if (status)
         return status;
-    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    hk_agent_set_u64(hk_console_request(console, HK_AGENT_STATUS), HK_A_ONLINE, 1);
     return hk_console_ask(console);
+}
+
+/* The state is shown in any case; what the service says to this device comes behind it. */
+static int say_check(const struct hk_agent_message *answer)
+{
+    enum hk_error error = (enum hk_error)hk_agent_u64(answer, HK_A_CHECK);
+    fflush(stdout);
+    return error ? hk_fail(error, NULL) : 0;
 }
 
 static int show_state(struct hk_console *console)
@@ -180,7 +207,7 @@ static int show_state(struct hk_console *console)
     uint64_t state = hk_agent_u64(answer, HK_A_STATE);
     if (console->call->json) {
         state_json(answer);
-        return 0;
+        return say_check(answer);
     }
     if (state == HK_AGENT_EMPTY)
         puts("No account here. 'halfkey init' makes one, 'halfkey device join' enrols this device in one.");
@@ -190,7 +217,7 @@ static int show_state(struct hk_console *console)
         puts("Locked. 'halfkey unlock' opens this device's halves.");
     else
         state_text(answer);
-    return 0;
+    return say_check(answer);
 }
 
 int hk_cmd_state(const struct hk_call *call)

@@ -201,7 +201,7 @@ int hk_cmd_device_approve(const struct hk_call *call)
     return status;
 }
 
-/* ---- list, rename, revoke ---- */
+/* ---- list, rename, revoke, suspend, resume ---- */
 
 static const char *status_name(const struct hk_agent_device_row *row)
 {
@@ -247,13 +247,15 @@ static void list_text(const struct hk_value *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
         struct hk_agent_device_row row;
-        char last[HK_TIME_TEXT];
+        char last[HK_TIME_TEXT], reported[HK_TIME_TEXT];
         if (hk_agent_device_row_decode(&row, rows->items[i]))
             continue;
         hk_time_text(last, row.last_use);
-        printf("%-20s %-10s %-13s %llu uses, last %s%s%s\n", row.name, status_name(&row),
+        hk_time_text(reported, row.reported);
+        printf("%-20s %-10s %-13s %llu uses, last %s, saw the log %s%s%s\n", row.name, status_name(&row),
                row.role == HK_ROLE_ADMIN ? "administrator" : "ordinary", (unsigned long long)row.uses, last,
-               row.is_this ? "  (this device)" : "", row.stale_copy_seen ? "  AN OLD COPY WAS USED" : "");
+               reported, row.is_this ? "  (this device)" : "",
+               row.stale_copy_seen ? "  AN OLD COPY WAS USED" : "");
     }
 }
 
@@ -287,18 +289,40 @@ int hk_cmd_device_rename(const struct hk_call *call)
     return status;
 }
 
-int hk_cmd_device_revoke(const struct hk_call *call)
+static int ask_about(const struct hk_call *call, enum hk_agent_op op)
 {
     struct hk_console console;
     int status = hk_console_open(&console, call);
     if (!status) {
-        hk_agent_set_text(hk_console_request(&console, HK_AGENT_DEVICE_REVOKE), HK_A_DEVICE,
-                          call->arguments[0]);
+        hk_agent_set_text(hk_console_request(&console, op), HK_A_DEVICE, call->arguments[0]);
         status = hk_console_ask(&console);
     }
+    hk_console_close(&console);
+    return status;
+}
+
+int hk_cmd_device_revoke(const struct hk_call *call)
+{
+    int status = ask_about(call, HK_AGENT_DEVICE_REVOKE);
     if (!status)
         printf("'%s' is revoked: what it holds is of no use any more.\n", call->arguments[0]);
-    hk_console_close(&console);
+    return status;
+}
+
+int hk_cmd_device_suspend(const struct hk_call *call)
+{
+    int status = ask_about(call, HK_AGENT_DEVICE_SUSPEND);
+    if (!status)
+        printf("'%s' is suspended until 'halfkey device resume'. Lost for good? 'halfkey device revoke'.\n",
+               call->arguments[0]);
+    return status;
+}
+
+int hk_cmd_device_resume(const struct hk_call *call)
+{
+    int status = ask_about(call, HK_AGENT_DEVICE_RESUME);
+    if (!status)
+        printf("'%s' goes on.\n", call->arguments[0]);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "device/cmd.h"
+#include "device/head_text.h"
 #include "device/json.h"
 #include "device/prompt.h"
 #include "protocol/encoding.h"
@@ -188,6 +189,64 @@ int hk_cmd_log_accept(const struct hk_call *call)
     return status;
 }
 
+static void read_head(const struct hk_agent_message *answer, struct hk_log_head *head)
+{
+    head->generation = hk_agent_u64(answer, HK_A_GENERATION);
+    head->size = hk_agent_u64(answer, HK_A_LOG_SIZE);
+    head->time = hk_agent_u64(answer, HK_A_LOG_TIME);
+    memcpy(head->root, answer->value[HK_A_ROOT].data, sizeof head->root);
+}
+
+/* The verified head as a line for another device. */
+static int show_head(struct hk_console *console)
+{
+    struct hk_log_head head;
+    char line[HK_HEAD_TEXT_BYTES];
+    (void)!hk_console_request(console, HK_AGENT_LOG_VERIFY);
+    int status = hk_console_ask(console);
+    if (status)
+        return status;
+    read_head(hk_console_answer(console), &head);
+    hk_head_text(line, hk_console_answer(console)->value[HK_A_ACCOUNT].data, &head);
+    puts(line);
+    return 0;
+}
+
+static int compare(struct hk_console *console, const char *given)
+{
+    char line[1025];
+    size_t size = 0;
+    snprintf(line, sizeof line, "%s", given);
+    if (strncmp(given, HK_HEAD_TEXT_PREFIX "1", strlen(HK_HEAD_TEXT_PREFIX) + 1) != 0) {
+        enum hk_error error = hk_read_file(given, line, sizeof line, &size);
+        if (error)
+            return error == HK_IO ? hk_fail_file(given) : hk_fail(error, given);
+    }
+    hk_agent_set_text(hk_console_request(console, HK_AGENT_LOG_AGAINST), HK_A_CODE, line);
+    int status = hk_console_ask(console);
+    if (status)
+        return status;
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    unsigned long long here = hk_agent_u64(answer, HK_A_LOG_SIZE), there = hk_agent_u64(answer, HK_A_COUNT);
+    if (here == there)
+        printf("the same: both devices have seen the same %llu entries\n", here);
+    else
+        printf("one history: %s device's %llu entries extend %s device's %llu\n",
+               here > there ? "this" : "the other", here > there ? here : there,
+               here > there ? "the other" : "this", here > there ? there : here);
+    return 0;
+}
+
+static int log_command(struct hk_console *console, struct names *names)
+{
+    const struct hk_call *call = console->call;
+    const char *against = hk_call_option(call, "against");
+    return hk_call_option(call, "verify") ? ask_head(console, HK_AGENT_LOG_VERIFY)
+           : hk_call_option(call, "head") ? show_head(console)
+           : against                      ? compare(console, against)
+                                          : show_leaves(console, names);
+}
+
 int hk_cmd_log(const struct hk_call *call)
 {
     struct hk_console console;
@@ -196,8 +255,7 @@ int hk_cmd_log(const struct hk_call *call)
         return hk_fail(HK_NO_MEMORY, NULL);
     int status = hk_console_open(&console, call);
     if (!status)
-        status = hk_call_option(call, "verify") ? ask_head(&console, HK_AGENT_LOG_VERIFY)
-                                                : show_leaves(&console, names);
+        status = log_command(&console, names);
     hk_console_close(&console);
     free(names);
     return status;

@@ -3,6 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "protocol/message.h"
+
 void hk_log_head_empty(struct hk_log_head *out, uint64_t generation)
 {
     struct hk_frontier empty;
@@ -36,6 +38,15 @@ static enum hk_error extends(const struct hk_log_head *old, const struct hk_log_
     }
     return forked_unless(
         hk_merkle_verify_consistency(old->size, old->root, head->size, head->root, proof.items, proof.count));
+}
+
+enum hk_error hk_log_compare(const struct hk_log_head *one, const struct hk_log_head *other,
+                             const struct hk_log_source *source)
+{
+    if (one->generation != other->generation) {
+        return HK_NOT_FOUND;
+    }
+    return one->size <= other->size ? extends(one, other, source) : extends(other, one, source);
 }
 
 enum hk_error hk_log_check_head(const struct hk_log_view *view, const struct hk_log_head *last,
@@ -179,6 +190,17 @@ static void note_report(struct audit *audit, const struct hk_leaf *leaf)
     }
 }
 
+/* Who is suspended: what was refused changed nothing. */
+static void note_suspension(struct audit *audit, const struct hk_leaf *leaf)
+{
+    bool suspends = leaf->op == HK_OP_SUSPEND;
+    for (size_t i = 0; (suspends || leaf->op == HK_OP_RESUME) && i < audit->result->device_count; i++) {
+        if (memcmp(audit->result->devices[i].serial, leaf->subject, HK_ID_BYTES) == 0) {
+            audit->result->devices[i].suspended = suspends;
+        }
+    }
+}
+
 static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes encoded,
                                 const struct hk_leaf *leaf)
 {
@@ -190,6 +212,9 @@ static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes e
     }
     if (leaf->has_who && leaf->has_report) {
         note_report(audit, leaf);
+    }
+    if (leaf->has_subject && leaf->outcome == 0) {
+        note_suspension(audit, leaf);
     }
     return HK_OK;
 }

@@ -56,6 +56,11 @@ HK_CHECK enum hk_error hk_log_check_head(const struct hk_log_view *view, const s
                                          const struct hk_log_head *head, const uint8_t signature[64],
                                          const struct hk_log_source *source);
 
+/* Holds two heads against each other, whichever is the longer. HK_LOG_FORKED if none is proved to extend the
+ * other; HK_NOT_FOUND if they are of two generations, between which nothing can be proved. */
+HK_CHECK enum hk_error hk_log_compare(const struct hk_log_head *one, const struct hk_log_head *other,
+                                      const struct hk_log_source *source);
+
 /* Gives `count` leaves from `start` on to `each`, every one proved to be in the tree of `head`, which is
  * verified. An error of `each` ends it. HK_NOT_FOUND if the range is not in the tree, HK_LOG_FORKED if what
  * the service gives is not what is in it. About 2 KiB of stack; three questions for each HK_LOG_CHUNK. */
@@ -73,6 +78,7 @@ struct hk_log_own {
 /* What one other device says that it saw. */
 struct hk_log_reported {
     uint8_t serial[HK_ID_BYTES];
+    bool suspended;          /* the last leaf about it says so */
     struct hk_log_head head; /* its latest signed one; size and time 0: none seen */
 };
 

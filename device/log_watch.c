@@ -57,6 +57,7 @@ static void read_state(struct watch *watch)
     watch->audit.device_count = state->log.report_count;
     for (size_t i = 0; i < state->log.report_count; i++) {
         memcpy(watch->audit.devices[i].serial, state->log.report[i].serial, HK_ID_BYTES);
+        watch->audit.devices[i].suspended = state->log.report[i].suspended;
         watch->audit.devices[i].head = state->log.report[i].head;
     }
     pthread_mutex_unlock(&watch->core->saving);
@@ -77,6 +78,7 @@ static enum hk_error write_state(struct watch *watch)
     state->log.report_count = watch->audit.device_count;
     for (size_t i = 0; i < watch->audit.device_count; i++) {
         memcpy(state->log.report[i].serial, watch->audit.devices[i].serial, HK_ID_BYTES);
+        state->log.report[i].suspended = watch->audit.devices[i].suspended;
         state->log.report[i].head = watch->audit.devices[i].head;
     }
     uint64_t warning = hk_client_warning(watch->client);
@@ -113,7 +115,9 @@ static enum hk_error check(struct watch *watch)
             return error;
         }
         hk_log_head_empty(&watch->last, watch->head.generation);
-        memset(&watch->audit, 0, sizeof(watch->audit));
+        for (size_t i = 0; i < watch->audit.device_count; i++) {
+            memset(&watch->audit.devices[i].head, 0, sizeof(watch->audit.devices[i].head));
+        }
         watch->own_count = 0; /* what was answered before belongs to the generation that is gone */
         error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
     }

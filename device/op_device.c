@@ -213,6 +213,7 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
     /* Decided is decided: from here on the certificate is shown at every contact, whatever happens below. */
     certificate->revoked = true;
     error = hk_core_save(core, "revoke.mark");
+    hk_core_identify(core);
     if (error == HK_OK) {
         error = send_revocation(core, certificate);
     }
@@ -221,7 +222,6 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
                           "not revoked yet (%s); this device will ask for it again at every contact",
                           hk_strerror(error));
     }
-    hk_core_identify(core);
     uint8_t serial[HK_ID_BYTES];
     memcpy(serial, certificate->serial, sizeof(serial));
     error = hk_core_next_profile(core, remove_device, serial);

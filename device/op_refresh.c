@@ -119,10 +119,24 @@ static enum hk_error ask(struct hk_core *core)
     return hk_core_save(core, "refresh.next");
 }
 
+/* What would have to be said again to a service that forgot it. */
+static void keep_confirm(struct hk_state *state, const struct work *work)
+{
+    struct hk_state_confirm *confirm = &state->confirm;
+    memcpy(confirm->old_tag, state->tag, HK_TAG_BYTES);
+    confirm->count = work->count;
+    for (size_t i = 0; i < work->count; i++) {
+        confirm->proof_size[i] = PROOF;
+        memcpy(confirm->proof[i], work->proofs + i * PROOF, PROOF);
+    }
+    confirm->kept = true;
+}
+
 /* Step 6: e+1 takes the place of e. */
-static enum hk_error advance(struct hk_core *core)
+static enum hk_error advance(struct hk_core *core, const struct work *work)
 {
     struct hk_state *state = core->state;
+    keep_confirm(state, work);
     for (size_t i = 0; i < state->key_count; i++) {
         struct hk_state_key *key = &state->key[i];
         if (key->state == HK_KEY_ACTIVE) {
@@ -153,7 +167,7 @@ static enum hk_error send_confirm(struct hk_core *core, struct work *work)
     hk_exchange_start(exchange, HK_OP_REFRESH_CONFIRM);
     hk_message_set_bytes(&exchange->request, HK_F_NEW_TAG, core->state->refresh.new_tag, HK_TAG_BYTES);
     hk_message_set_array(&exchange->request, HK_F_PROOFS, work->proofs, PROOF, work->count);
-    error = hk_client_call(core->client, exchange);
+    error = hk_client_call_alone(core->client, exchange);
     hk_exchange_free(core->client, exchange);
     return error;
 }
@@ -166,10 +180,12 @@ static enum hk_error confirm(struct hk_core *core)
     if (error == HK_OK) {
         error = send_confirm(core, work);
     }
-    hk_secret_free(work);
     if (error == HK_OK) {
-        return advance(core);
+        error = advance(core, work);
+        hk_secret_free(work);
+        return error;
     }
+    hk_secret_free(work);
     if (error == HK_UNKNOWN_TAG) {
         drop_next(core->state);
         error = hk_core_save(core, "refresh.drop");
@@ -197,6 +213,45 @@ enum hk_error hk_core_refresh(struct hk_core *core)
         }
     }
     return error == HK_AGAIN ? HK_BUSY : error;
+}
+
+/* As the device of the epoch before, for one request. */
+static void identify_as_before(struct hk_core *core)
+{
+    const struct hk_state *state = core->state;
+    struct hk_client_identity identity = {.static_key = state->static_key, .epoch = state->epoch - 1};
+    HK_WIPE_AT_EXIT(identity);
+    memcpy(identity.account, state->account, HK_ACCOUNT_BYTES);
+    memcpy(identity.serial, state->serial, HK_ID_BYTES);
+    memcpy(identity.static_public, state->static_public, 32);
+    memcpy(identity.tag, state->confirm.old_tag, HK_TAG_BYTES);
+    hk_client_set_identity(core->client, &identity, false);
+}
+
+enum hk_error hk_core_repeat_confirm(struct hk_core *core)
+{
+    struct hk_state_confirm *confirm = &core->state->confirm;
+    struct hk_bytes proofs[HK_KEYS_MAX];
+    struct hk_exchange *exchange;
+    if (!confirm->kept || core->state->refresh.stage != HK_REFRESH_NONE) {
+        return HK_ROLLED_BACK;
+    }
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    for (size_t i = 0; i < confirm->count; i++) {
+        proofs[i] = HK_BYTES(confirm->proof[i], confirm->proof_size[i]);
+    }
+    hk_client_close_sessions(core->client);
+    identify_as_before(core);
+    hk_exchange_start(exchange, HK_OP_REFRESH_CONFIRM);
+    hk_message_set_bytes(&exchange->request, HK_F_NEW_TAG, core->state->tag, HK_TAG_BYTES);
+    hk_message_set_list(&exchange->request, HK_F_PROOFS, proofs, confirm->count);
+    error = hk_client_call_alone(core->client, exchange);
+    hk_exchange_free(core->client, exchange);
+    hk_core_identify(core);
+    return error;
 }
 
 enum hk_error hk_op_refresh(struct hk_op_call *call)

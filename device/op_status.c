@@ -119,12 +119,33 @@ static bool put_words(struct hk_op_call *call)
     return put_text(call, HK_A_WORDS, words);
 }
 
-/* How many devices the profile has, and the profile itself. */
+static bool put_suspended(struct hk_op_call *call, const struct hk_profile_device *device)
+{
+    const struct hk_core *core = call->core;
+    for (size_t i = 0; i < core->state->log.report_count; i++) {
+        const struct hk_state_report *report = &core->state->log.report[i];
+        if (report->suspended && memcmp(report->serial, device->serial, HK_ID_BYTES) == 0) {
+            char *name = hk_op_memory(call, sizeof device->name);
+            if (!name)
+                return false;
+            memcpy(name, device->name, sizeof device->name);
+            return hk_agent_add(call->answer, HK_A_SUSPENDED, name, strlen(name));
+        }
+    }
+    return true;
+}
+
+/* How many devices the profile has, which are suspended, and the profile itself. */
 static enum hk_error put_profile(struct hk_op_call *call)
 {
     const struct hk_state *state = call->core->state;
     struct hk_profile *profile = malloc(sizeof *profile);
     enum hk_error error = profile ? hk_state_profile(state, profile) : HK_NO_MEMORY;
+    pthread_mutex_lock(&call->core->saving);
+    for (size_t i = 0; !error && i < profile->device_count; i++)
+        if (!put_suspended(call, &profile->devices[i]))
+            error = HK_NO_MEMORY;
+    pthread_mutex_unlock(&call->core->saving);
     if (!error) {
         hk_agent_set_u64(call->answer, HK_A_DEVICES, profile->device_count);
         if (!hk_op_put(call, HK_A_PROFILE, state->profile, state->profile_size))
@@ -187,11 +208,9 @@ enum hk_error hk_op_status(struct hk_op_call *call)
     if (!core->state)
         return look(call);
     bool active = core->state->phase == HK_PHASE_ACTIVE;
-    if (active && hk_agent_u64(call->request, HK_A_ONLINE)) {
-        enum hk_error error = hk_client_check_now(core->client);
-        if (error)
-            return error;
-    }
+    /* With a refresh half done nothing but its next step is sent, and that is not this operation's. */
+    if (active && hk_agent_u64(call->request, HK_A_ONLINE) && !atomic_load(&core->unsettled))
+        hk_agent_set_u64(call->answer, HK_A_CHECK, (uint64_t)hk_client_check_now(core->client));
     hk_agent_set_u64(call->answer, HK_A_STATE, active ? HK_AGENT_UNLOCKED : HK_AGENT_UNFINISHED);
     hk_agent_set_u64(call->answer, HK_A_HAS_PASSPHRASE, core->seal.has_passphrase);
     return put_account(call);

@@ -23,6 +23,7 @@
 
 #define HK_STATE_CERTIFICATES (2 * HK_DEVICES)
 #define HK_STATE_FILE_MAX (512 * 1024)
+#define HK_STATE_PROOF_MAX 114
 
 /* How far this device is. Numbers are in the file. */
 enum hk_state_phase {
@@ -63,6 +64,16 @@ struct hk_state_refresh {
     uint8_t new_tag[HK_TAG_BYTES];
 };
 
+/* The last refresh-confirm that was answered, to be repeated once if the service has forgotten it. It names
+ * the epoch before the current one; its proofs tell nothing of the halves. */
+struct hk_state_confirm {
+    bool kept;
+    uint8_t old_tag[HK_TAG_BYTES];
+    size_t count; /* of proofs */
+    size_t proof_size[HK_KEYS_MAX];
+    uint8_t proof[HK_KEYS_MAX][HK_STATE_PROOF_MAX];
+};
+
 /* A signed revocation certificate. */
 struct hk_state_certificate {
     uint8_t serial[HK_ID_BYTES];
@@ -83,9 +94,10 @@ struct hk_state_enrolment {
     uint8_t record[HK_SMALL_OBJECT_MAX], certificate[HK_SMALL_OBJECT_MAX];
 };
 
-/* The latest signed head seen from another device. */
+/* What the log says of another device: the latest signed head of it, and whether it is stopped. */
 struct hk_state_report {
     uint8_t serial[HK_ID_BYTES];
+    bool suspended; /* as the log has it */
     struct hk_log_head head;
 };
 
@@ -121,6 +133,7 @@ struct hk_state {
     uint8_t tag[HK_TAG_BYTES];
     bool must_refresh; /* after an enrolment that this device made */
     struct hk_state_refresh refresh;
+    struct hk_state_confirm confirm;
     uint64_t last_use, stale_copy_seen;
     /* pending join: what enrol-confirm names */
     uint8_t join_transcript[HK_NAME_BYTES];

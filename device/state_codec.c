@@ -49,6 +49,17 @@ static void put_refresh(struct hk_cbor_writer *writer, const struct hk_state_ref
     hk_put_bytes_field(writer, 4, refresh->new_tag, HK_TAG_BYTES);
 }
 
+static void put_confirm(struct hk_cbor_writer *writer, const struct hk_state_confirm *confirm)
+{
+    hk_cbor_put_map(writer, 2);
+    hk_put_bytes_field(writer, 1, confirm->old_tag, HK_TAG_BYTES);
+    hk_cbor_put_uint(writer, 2);
+    hk_cbor_put_array(writer, confirm->count);
+    for (size_t i = 0; i < confirm->count; i++) {
+        hk_cbor_put_bytes(writer, confirm->proof[i], confirm->proof_size[i]);
+    }
+}
+
 static void put_enrolment(struct hk_cbor_writer *writer, const struct hk_state_enrolment *enrolment)
 {
     hk_cbor_put_map(writer, 4);
@@ -72,6 +83,21 @@ static void put_log(struct hk_cbor_writer *writer, const struct hk_state_log *lo
         memcpy(row, log->report[i].serial, HK_ID_BYTES);
         hk_head_encode(row + HK_ID_BYTES, &log->report[i].head);
         hk_cbor_put_bytes(writer, row, sizeof(row));
+    }
+}
+
+/* Serials of the devices that are suspended. */
+static void put_suspended(struct hk_cbor_writer *writer, const struct hk_state_log *log)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < log->report_count; i++) {
+        count += log->report[i].suspended;
+    }
+    hk_cbor_put_array(writer, count);
+    for (size_t i = 0; i < log->report_count; i++) {
+        if (log->report[i].suspended) {
+            hk_cbor_put_bytes(writer, log->report[i].serial, HK_ID_BYTES);
+        }
     }
 }
 
@@ -112,7 +138,7 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
 {
     struct hk_cbor_writer writer;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, state->enrolment.open ? 25 : 24);
+    hk_cbor_put_map(&writer, 25 + (size_t)state->enrolment.open + (size_t)state->confirm.kept);
     hk_put_uint_field(&writer, 1, state->phase);
     hk_put_bytes_field(&writer, 2, state->account, HK_ACCOUNT_BYTES);
     hk_put_name_field(&writer, 3, state->address, HK_ADDRESS_MAX);
@@ -134,6 +160,12 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
     hk_put_uint_field(&writer, 19, state->profile_version);
     put_lists(&writer, state);
     hk_put_bytes_field(&writer, 25, state->profile, state->profile_size);
+    if (state->confirm.kept) {
+        hk_cbor_put_uint(&writer, 26);
+        put_confirm(&writer, &state->confirm);
+    }
+    hk_cbor_put_uint(&writer, 27);
+    put_suspended(&writer, &state->log);
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -198,6 +230,23 @@ static void get_refresh(struct hk_cbor_reader *reader, struct hk_state_refresh *
     hk_fields_end(&fields);
 }
 
+static void get_confirm(struct hk_cbor_reader *reader, struct hk_state_confirm *confirm)
+{
+    struct hk_fields fields = hk_fields_begin(reader, 2);
+    confirm->kept = true;
+    hk_fields_fixed(&fields, 1, confirm->old_tag, HK_TAG_BYTES);
+    hk_fields_need(&fields, 2);
+    confirm->count = (size_t)hk_cbor_get_array(reader, HK_KEYS_MAX);
+    for (size_t i = 0; i < confirm->count && reader->error == HK_OK; i++) {
+        struct hk_bytes proof = hk_cbor_get_bytes(reader, 1, HK_STATE_PROOF_MAX);
+        if (reader->error == HK_OK) {
+            confirm->proof_size[i] = proof.size;
+            memcpy(confirm->proof[i], proof.data, proof.size);
+        }
+    }
+    hk_fields_end(&fields);
+}
+
 static void get_enrolment(struct hk_cbor_reader *reader, struct hk_state_enrolment *enrolment)
 {
     struct hk_fields fields = hk_fields_begin(reader, 4);
@@ -225,6 +274,20 @@ static void get_log(struct hk_cbor_reader *reader, struct hk_state_log *log)
         hk_head_decode(&log->report[i].head, row + HK_ID_BYTES);
     }
     hk_fields_end(&fields);
+}
+
+static void get_suspended(struct hk_cbor_reader *reader, struct hk_state_log *log)
+{
+    uint8_t serial[HK_ID_BYTES] = {0};
+    size_t count = (size_t)hk_cbor_get_array(reader, HK_DEVICES);
+    for (size_t i = 0; i < count && reader->error == HK_OK; i++) {
+        hk_cbor_get_fixed(reader, serial, sizeof(serial));
+        for (size_t j = 0; j < log->report_count; j++) {
+            if (memcmp(log->report[j].serial, serial, sizeof(serial)) == 0) {
+                log->report[j].suspended = true;
+            }
+        }
+    }
 }
 
 static void get_certificate(struct hk_cbor_reader *reader, struct hk_state_certificate *certificate)
@@ -271,7 +334,7 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     struct hk_cbor_reader reader;
     hk_wipe(out, sizeof(*out));
     hk_cbor_reader_init(&reader, data, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 25);
+    struct hk_fields fields = hk_fields_begin(&reader, 27);
     out->phase = (enum hk_state_phase)hk_fields_uint(&fields, 1, HK_PHASE_ACTIVE);
     hk_fields_fixed(&fields, 2, out->account, HK_ACCOUNT_BYTES);
     hk_fields_name(&fields, 3, out->address, HK_ADDRESS_MAX);
@@ -293,6 +356,14 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     out->profile_version = hk_fields_uint(&fields, 19, UINT64_MAX);
     get_lists(&fields, out);
     out->profile_size = get_bytes(&fields, 25, out->profile, sizeof(out->profile));
+    if (hk_fields_has(&fields, 26)) { /* what came later is missing in older files */
+        hk_fields_need(&fields, 26);
+        get_confirm(&reader, &out->confirm);
+    }
+    if (hk_fields_has(&fields, 27)) {
+        hk_fields_need(&fields, 27);
+        get_suspended(&reader, &out->log);
+    }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);
     if (error == HK_OK && (unsigned)out->phase < HK_PHASE_CREATING) {

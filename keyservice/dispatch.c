@@ -6,6 +6,7 @@
 #include "keyservice/admission.h"
 #include "keyservice/operations.h"
 #include "keyservice/revocations.h"
+#include "keyservice/suspensions.h"
 #include "protocol/seam.h"
 
 #define FUNCTION_HAS(function) function
@@ -51,7 +52,7 @@ static enum hk_error append_refusal(struct hk_job *job, struct hk_txn *txn, enum
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     enum hk_error error = HK_OK;
     if (job->is_stale) {
-        error = hk_store_set_stale_seen(txn, job->device.serial, hk_now());
+        error = hk_suspension_of_copy(txn, job->device.serial, job->leaf.digest);
     }
     uint64_t count = hk_refusals_count(job->server->refusals, job->device.serial, (uint64_t)now.tv_sec);
     if (error == HK_OK && count != 0) {

@@ -34,7 +34,9 @@
     X(HK_OP_LOG_HEAD, log_head, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                                      \
     X(HK_OP_LOG_CONSISTENCY, log_consistency, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                        \
     X(HK_OP_LOG_INCLUSION, log_inclusion, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                            \
-    X(HK_OP_LOG_LEAVES, log_leaves, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)
+    X(HK_OP_LOG_LEAVES, log_leaves, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                                  \
+    X(HK_OP_SUSPEND, suspend, NOT, HAS, NOT, HK_OPERATION_LEAF)                                              \
+    X(HK_OP_RESUME, resume, NOT, HAS, NOT, HK_OPERATION_LEAF)
 
 #define HK_DECLARE_OPERATION(op, name, has_prepare, has_apply, has_finish, flags)                            \
     enum hk_error hk_prepare_##name(struct hk_job *job, struct hk_txn *txn);                                 \

@@ -186,7 +186,9 @@ enum hk_sign_kind {
     X(HK_OP_LOG_INCLUSION, 26, "log-inclusion", HK_ANY_DEVICE,                                               \
       B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_SIZE), 0, B(HK_F_HASHES), 0)                               \
     X(HK_OP_LOG_LEAVES, 27, "log-leaves", HK_ANY_DEVICE, B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_COUNT), \
-      0, B(HK_F_LEAVES), 0)
+      0, B(HK_F_LEAVES), 0)                                                                                  \
+    X(HK_OP_SUSPEND, 40, "suspend", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)                                       \
+    X(HK_OP_RESUME, 41, "resume", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)
 
 enum hk_op {
 #define HK_OP_ENUM(id, number, name, callers, request, optional, answer, answer_optional) id = number,
