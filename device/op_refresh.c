@@ -212,6 +212,9 @@ enum hk_error hk_core_refresh(struct hk_core *core)
             error = confirm(core);
         }
     }
+    if (error != HK_OK && core->state->refresh.stage != HK_REFRESH_NONE) {
+        atomic_store(&core->unsettled, true); /* nothing else is sent before it is gone on with */
+    }
     return error == HK_AGAIN ? HK_BUSY : error;
 }
 

@@ -1,4 +1,5 @@
-/* Suspension at the real service: by an administrator, and by the service itself when an old copy shows up. */
+/* Suspension at the real service: by an administrator, and by the service itself when an old copy shows up.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,7 +95,8 @@ static unsigned leaves(enum hk_op op, const struct hk_test_device *by)
         struct hk_leaf leaf;
         const struct hk_bytes *item = &answer.value[HK_F_LEAVES].items[i];
         assert_int_equal(hk_leaf_decode(&leaf, item->data, item->size), HK_OK);
-        bool who = leaf.has_who == (by != NULL) && (by == NULL || memcmp(leaf.who, by->serial, HK_ID_BYTES) == 0);
+        bool who =
+            leaf.has_who == (by != NULL) && (by == NULL || memcmp(leaf.who, by->serial, HK_ID_BYTES) == 0);
         found += leaf.op == (uint64_t)op && leaf.outcome == 0 && who && leaf.has_subject &&
                  memcmp(leaf.subject, phone.serial, HK_ID_BYTES) == 0;
     }
