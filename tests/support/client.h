@@ -5,6 +5,7 @@
 
 #include "crypto/group.h"
 #include "crypto/keygen.h"
+#include "crypto/refresh.h"
 #include "crypto/suite.h"
 #include "protocol/channel.h"
 #include "protocol/message.h"
@@ -98,6 +99,9 @@ struct hk_test_epoch {
 };
 enum hk_error hk_test_refresh(struct hk_test_device *device, struct hk_test_epoch *next); /* seed set */
 enum hk_error hk_test_confirm(struct hk_test_device *device, const struct hk_test_epoch *next);
+/* What names this refresh, for proofs about it. */
+void hk_test_refresh_names(const struct hk_test_device *device, const struct hk_test_epoch *next,
+                           struct hk_refresh *refresh);
 void hk_test_adopt(struct hk_test_device *device, const struct hk_test_epoch *next);
 
 /* Enrols `device` (fresh, see init) into the administrator's account. `stop_before` 0: to the end; else the

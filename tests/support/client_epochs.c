@@ -11,8 +11,8 @@
 
 #include "crypto/refresh.h"
 
-static void begin(const struct hk_test_device *device, const struct hk_test_epoch *next,
-                  struct hk_refresh *refresh)
+void hk_test_refresh_names(const struct hk_test_device *device, const struct hk_test_epoch *next,
+                           struct hk_refresh *refresh)
 {
     struct hk_refresh_key keys[HK_TEST_KEYS];
     for (size_t i = 0; i < device->key_count; i++) {
@@ -40,7 +40,7 @@ enum hk_error hk_test_refresh(struct hk_test_device *device, struct hk_test_epoc
     memcpy(next->service_seed, answer.value[HK_F_SEED].data, 32);
     memcpy(next->tag, answer.value[HK_F_NEW_TAG].data, HK_TAG_BYTES);
     assert_int_equal(answer.value[HK_F_PROOFS].count, device->key_count);
-    begin(device, next, &refresh);
+    hk_test_refresh_names(device, next, &refresh);
     for (size_t i = 0; i < device->key_count && error == HK_OK; i++) {
         struct hk_point service, new_point;
         assert_int_equal(hk_edwards25519.point_decode(&service, device->key[i].service_point), HK_OK);
