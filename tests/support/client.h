@@ -60,6 +60,8 @@ enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct 
 /* What an attacker does to its own requests. `change` gets every request of this thread just before it is
  * encoded; then no length is checked any more. NULL ends it. */
 void hk_test_change_requests(void (*change)(struct hk_message *request, void *argument), void *argument);
+/* The next requests are sent as they are; false: changed again. */
+void hk_test_pause_changes(bool pause);
 /* What it does to its own key generation: `draw` after d is drawn and before the commitment is made of what
  * then is in the run; `open` after the service's S has come and before D is opened. The client no longer
  * checks what comes. NULL: as an honest one. */

@@ -15,12 +15,18 @@
 
 static _Thread_local void (*change_request)(struct hk_message *request, void *argument);
 static _Thread_local void *change_argument;
+static _Thread_local bool is_paused;
 _Thread_local struct hk_test_keygen_lie hk_test_keygen_lie;
 
 void hk_test_change_requests(void (*change)(struct hk_message *request, void *argument), void *argument)
 {
     change_request = change;
     change_argument = argument;
+}
+
+void hk_test_pause_changes(bool pause)
+{
+    is_paused = pause;
 }
 
 void hk_test_lie_in_keygen(void (*draw)(struct hk_keygen_device *run, void *argument),
@@ -93,7 +99,7 @@ size_t hk_test_encode(const struct hk_message *message, uint8_t *out, size_t max
 enum hk_error hk_test_encode_changed(const struct hk_message *request, uint8_t *out, size_t max, size_t *size)
 {
     static _Thread_local struct hk_message changed;
-    if (change_request == NULL) {
+    if (change_request == NULL || is_paused) {
         return hk_message_encode(request, out, max, size);
     }
     changed = *request;
