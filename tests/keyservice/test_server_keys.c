@@ -104,23 +104,12 @@ static void create_status_gives_the_first_tag_again_and_voids_what_it_does_not_k
     assert_int_equal(hk_test_call_stranger(&laptop, &request, &answer), HK_UNKNOWN_RUN);
 }
 
-static void a_key_is_of_one_purpose_and_its_name_is_taken_once(void **state)
+static void a_keys_name_is_taken_once(void **state)
 {
     (void)state;
-    uint8_t signature[64], shared[32], peer[32];
-    struct hk_secret32 private;
-    hk_noise_keypair(&private, peer);
     assert_int_equal(hk_test_init(&laptop), HK_OK);
     assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_OK);
     assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_X25519, "mail"), HK_CONFLICT);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ACCOUNT, "other"), HK_WRONG_PURPOSE);
-    assert_int_equal(hk_test_sign(&laptop, key_of(HK_SUITE_X25519), HK_SIGN_RAW, "message", 7, signature),
-                     HK_WRONG_PURPOSE);
-    assert_int_equal(hk_test_agree(&laptop, key_of(HK_SUITE_ACCOUNT), peer, shared), HK_WRONG_PURPOSE);
-    assert_int_equal(hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_RAW, "message", 7, signature),
-                     HK_WRONG_PURPOSE);
-    assert_int_equal(hk_test_sign(&laptop, key_of(HK_SUITE_ACCOUNT), HK_SIGN_OBJECT, "message", 7, signature),
-                     HK_BAD_ENCODING);
 }
 
 static void an_ssh_signature_says_its_namespace(void **state)
@@ -188,7 +177,7 @@ int main(void)
         TEST(an_account_makes_keys_agrees_and_signs_and_a_restart_loses_nothing),
         TEST(an_account_without_a_profile_can_do_nothing_else),
         TEST(create_status_gives_the_first_tag_again_and_voids_what_it_does_not_know),
-        TEST(a_key_is_of_one_purpose_and_its_name_is_taken_once),
+        TEST(a_keys_name_is_taken_once),
         TEST(an_ssh_signature_says_its_namespace),
         TEST(a_closed_registration_and_a_wrong_pop_are_refused),
         TEST(share_operations_over_the_quota_are_refused),

@@ -174,24 +174,55 @@ void hk_attack_end(struct hk_attack *attack)
     check_summed(attack, &attack->laptop);
     check_summed(attack, &attack->phone);
     check_summed(attack, &attack->bystander);
+    for (size_t i = 0; i < HK_ATTACK_ALSO && attack->also[i] != NULL; i++) {
+        check_summed(attack, attack->also[i]);
+    }
     hk_test_service_end(&attack->service);
 }
 
 /* ---- refused ---- */
 
+void hk_attack_also(struct hk_attack *attack, const struct hk_test_device *device)
+{
+    size_t i = 0;
+    while (i < HK_ATTACK_ALSO && attack->also[i] != NULL) {
+        i++;
+    }
+    assert_true(i < HK_ATTACK_ALSO);
+    attack->also[i] = device;
+}
+
+/* The n-th account that is watched; NULL at the end. */
+static const uint8_t *watched(const struct hk_attack *attack, size_t n)
+{
+    if (n < 2) {
+        return n == 0 ? attack->laptop.account : attack->bystander.account;
+    }
+    return n < 2 + HK_ATTACK_ALSO && attack->also[n - 2] != NULL ? attack->also[n - 2]->account : NULL;
+}
+
 void hk_watch(struct hk_attack *attack)
 {
+    const uint8_t *account;
     hk_view_digest(attack->digest[0], &attack->service, false);
     hk_view_digest(attack->digest[1], &attack->service, true);
-    attack->leaves = hk_view_leaves(&attack->service, attack->laptop.account);
-    attack->bystander_leaves = hk_view_leaves(&attack->service, attack->bystander.account);
+    for (size_t i = 0; (account = watched(attack, i)) != NULL; i++) {
+        attack->leaves[i] = hk_view_leaves(&attack->service, account);
+    }
 }
 
 static void check_leaf(struct hk_attack *attack, const struct hk_test_device *by, enum hk_op op,
                        enum hk_error expected)
 {
-    bool of_bystander = memcmp(by->account, attack->bystander.account, HK_ACCOUNT_BYTES) == 0;
-    uint64_t before = of_bystander ? attack->bystander_leaves : attack->leaves;
+    const uint8_t *account;
+    uint64_t before = UINT64_MAX;
+    for (size_t i = 0; (account = watched(attack, i)) != NULL; i++) {
+        bool own = memcmp(by->account, account, HK_ACCOUNT_BYTES) == 0;
+        before = own ? attack->leaves[i] : before;
+        if (!own) { /* a refusal is seen in its own account's log alone */
+            assert_int_equal(hk_view_leaves(&attack->service, account), attack->leaves[i]);
+        }
+    }
     uint64_t after = hk_view_leaves(&attack->service, by->account);
     struct refusals refusals = refusals_of(attack, by);
     if (after == before) { /* only over the limit: then it is summed */
@@ -225,7 +256,7 @@ void hk_refused(struct hk_attack *attack, const struct hk_test_device *by, enum 
     if (by != NULL) {
         check_leaf(attack, by, op, expected);
     } else {
-        assert_int_equal(hk_view_leaves(&attack->service, attack->laptop.account), attack->leaves);
+        assert_int_equal(hk_view_leaves(&attack->service, attack->laptop.account), attack->leaves[0]);
     }
     hk_serves_others(attack);
     count_variant(name);

@@ -34,13 +34,15 @@ int hk_attack_run(int row, const struct CMUnitTest *tests, size_t count, int (*s
 
 /* The world: a service, an account with an administrator and an ordinary device, and a bystander with an
  * account of its own. Both accounts have a key for signing and one for agreement. */
+#define HK_ATTACK_ALSO 4
 struct hk_attack {
     struct hk_test_service service;
     struct hk_test_device laptop, phone; /* administrator and ordinary device of the account */
     struct hk_test_device bystander;
-    struct hk_test_enrolment enrolment; /* of the phone */
-    uint8_t digest[2][32];              /* of hk_watch: whole, and without the stale column */
-    uint64_t leaves, bystander_leaves;
+    struct hk_test_enrolment enrolment;                /* of the phone */
+    uint8_t digest[2][32];                             /* of hk_watch: whole, and without the stale column */
+    const struct hk_test_device *also[HK_ATTACK_ALSO]; /* see hk_attack_also */
+    uint64_t leaves[2 + HK_ATTACK_ALSO]; /* of hk_watch: the account's, the bystander's, of the others */
 };
 
 /* Starts it; `over_tcp` as in hk_test_service_start. Options may be set in attack->service before. */
@@ -48,6 +50,9 @@ void hk_attack_begin(struct hk_attack *attack, bool over_tcp);
 /* Stops the service as an operator does, and asserts that it ends well, that `halfkeyd check` finds nothing
  * wrong with what it leaves, and that every refusal that a device got is counted in its account's log. */
 void hk_attack_end(struct hk_attack *attack);
+
+/* Watches one more account's log: that of a device which will be refused (`by` of hk_refused). */
+void hk_attack_also(struct hk_attack *attack, const struct hk_test_device *device);
 
 /* A device's key of that suite; fails the test if it has none. */
 struct hk_test_key *hk_test_key_of(struct hk_test_device *device, enum hk_suite_id suite);

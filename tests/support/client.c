@@ -18,6 +18,17 @@
 #include "tests/support/client_lies.h"
 
 static _Thread_local uint8_t answer_bytes[HK_PLAINTEXT_MAX]; /* the last answer borrows from it */
+static _Thread_local size_t answer_size;
+
+size_t hk_test_last_answer(uint8_t out[HK_PLAINTEXT_MAX])
+{
+    static _Thread_local struct hk_message answer;
+    memcpy(out, answer_bytes, answer_size);
+    if (hk_message_decode(&answer, answer_bytes, answer_size) == HK_OK) {
+        memset(out + (answer.value[HK_F_REQUEST].data - answer_bytes), 0, HK_ID_BYTES);
+    }
+    return answer_size;
+}
 
 void hk_test_device_init(struct hk_test_device *device, struct hk_test_service *service)
 {
@@ -76,10 +87,12 @@ static enum hk_error call(struct hk_channel *channel, const struct hk_message *r
     const struct hk_op_row *row = hk_op_row(request->value[HK_F_OP].number);
     enum hk_error error = hk_test_encode_changed(request, bytes, sizeof(bytes), &size);
     if (error == HK_OK) {
-        error = hk_channel_call(channel, bytes, size, answer_bytes, sizeof(answer_bytes), &size, 10000);
+        answer_size = 0;
+        error =
+            hk_channel_call(channel, bytes, size, answer_bytes, sizeof(answer_bytes), &answer_size, 10000);
     }
     if (error == HK_OK) {
-        error = hk_message_decode(answer, answer_bytes, size);
+        error = hk_message_decode(answer, answer_bytes, answer_size);
     }
     if (error == HK_OK && row == NULL) {
         return (enum hk_error)answer->value[HK_F_ERROR].number;

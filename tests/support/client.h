@@ -57,6 +57,9 @@ enum hk_error hk_test_call(struct hk_test_device *device, const struct hk_messag
 enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct hk_message *request,
                                     struct hk_message *answer);
 
+/* The bytes of the last answer of this thread, with the request's id in it made zero. Their number. */
+size_t hk_test_last_answer(uint8_t out[HK_PLAINTEXT_MAX]);
+
 /* What an attacker does to its own requests. `change` gets every request of this thread just before it is
  * encoded; then no length is checked any more. NULL ends it. */
 void hk_test_change_requests(void (*change)(struct hk_message *request, void *argument), void *argument);
