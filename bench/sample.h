@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define BENCH_SAMPLES_MAX 201
+#define BENCH_SAMPLES_MAX 20001
 
 enum bench_clock { BENCH_CPU, BENCH_WALL };
 

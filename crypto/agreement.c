@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "crypto/edwards_sum.h"
+
 #define MASK_MAGIC UINT64_C(0x686b2d6d61736b31)
 #define OPEN_MAGIC UINT64_C(0x686b2d6f70656e31)
 
@@ -94,29 +96,40 @@ enum hk_error hk_agree_begin(struct hk_agree_open *open, struct hk_agree_mask *m
     return HK_OK;
 }
 
+void hk_agree_prepare(struct hk_agree_open *open, const struct hk_scalar *eighth)
+{
+    struct hk_point own;
+    HK_WIPE_AT_EXIT(own);
+    if (open->magic == OPEN_MAGIC && !open->has_own) {
+        load(&own, open->point);
+        group->point_mul(&own, eighth, &own);
+        memcpy(open->own, own.bytes, sizeof(open->own));
+        open->has_own = 1;
+    }
+}
+
 enum hk_error hk_agree_finish(uint8_t shared[HK_X25519_BYTES], const struct hk_agree_open *open,
                               const struct hk_scalar *eighth, const uint8_t answer[HK_AGREE_POINT_BYTES])
 {
-    struct hk_point sum, other;
+    struct hk_agree_open all = *open;
+    struct hk_edwards_term terms[3] = {{.minus = false}, {.minus = false}, {.minus = true}};
+    struct hk_point checked;
     uint8_t u[HK_X25519_BYTES];
-    HK_WIPE_AT_EXIT(sum);
-    HK_WIPE_AT_EXIT(other);
+    HK_WIPE_AT_EXIT(all);
+    HK_WIPE_AT_EXIT(terms);
     HK_WIPE_AT_EXIT(u);
     if (open->magic != OPEN_MAGIC) {
         return HK_CONFLICT;
     }
-    enum hk_error error = group->point_decode(&sum, answer);
+    enum hk_error error = group->point_decode(&checked, answer);
     if (error != HK_OK) {
         return error;
     }
-    if (open->blinded) {
-        load(&other, open->undo);
-        group->point_sub(&sum, &sum, &other);
-    }
-    load(&other, open->point);
-    group->point_mul(&other, eighth, &other);
-    group->point_add(&sum, &sum, &other);
-    hk_x25519_from_point(u, &sum);
+    hk_agree_prepare(&all, eighth);
+    memcpy(terms[0].point, all.own, sizeof(terms[0].point));
+    memcpy(terms[1].point, checked.bytes, sizeof(terms[1].point));
+    memcpy(terms[2].point, all.undo, sizeof(terms[2].point));
+    hk_edwards_sum_u(u, terms, all.blinded ? 3 : 2);
     if (hk_is_zero(u, sizeof(u))) {
         return HK_BAD_POINT;
     }

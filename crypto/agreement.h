@@ -5,7 +5,8 @@
  * its point from the service with a mask (P + [b]B), so the service sees unrelated points. Neither function
  * ever sees x. Halves come in as s/8 and d/8 mod n, which the caller computes once a key (hk_agree_eighth).
  *
- * An agreement, on the device:  hk_agree_mask_make (ahead of time) - hk_agree_begin - send - hk_agree_finish
+ * An agreement, on the device:  hk_agree_mask_make (ahead of time) - hk_agree_begin - send - hk_agree_prepare
+ *                               (while the service works) - hk_agree_finish
  *               on the service: hk_agree_share
  */
 #ifndef HALFKEY_CRYPTO_AGREEMENT_H
@@ -56,7 +57,8 @@ struct hk_agree_open {
     uint8_t point[HK_AGREE_POINT_BYTES]; /* P */
     uint8_t undo[HK_AGREE_POINT_BYTES];  /* [b/8]S if blinded */
     uint8_t sent[HK_AGREE_POINT_BYTES];  /* P' = P + [b]B, or P */
-    uint64_t blinded;
+    uint8_t own[HK_AGREE_POINT_BYTES];   /* [d/8]P once it is prepared */
+    uint64_t blinded, has_own;
 };
 
 /* Begins an agreement with a sender's u-coordinate; open->sent is what goes to the service.
@@ -67,6 +69,11 @@ struct hk_agree_open {
  * HK_BAD_POINT as hk_x25519_to_point. HK_CONFLICT if the mask was already used. Constant time in the mask. */
 HK_CHECK enum hk_error hk_agree_begin(struct hk_agree_open *open, struct hk_agree_mask *mask,
                                       const uint8_t u[HK_X25519_BYTES]);
+
+/* Makes the device's own share, [d/8]P, which hk_agree_finish otherwise makes itself: for the time in which
+ * the service works. Again, or after a failed begin, it does nothing. `eighth` is d/8 mod n, constant time.
+ */
+void hk_agree_prepare(struct hk_agree_open *open, const struct hk_scalar *eighth);
 
 /* Combines the service's answer with the device's own share: shared = X25519(x, u).
  *

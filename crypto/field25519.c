@@ -198,3 +198,45 @@ bool hk_fe_invert_is_square(struct hk_fe *out, const struct hk_fe *a)
     hk_fe_sub(&difference, &symbol, &difference);
     return ((unsigned)hk_fe_is_zero(&difference) | (unsigned)hk_fe_is_zero(&symbol)) != 0;
 }
+
+void hk_fe_choose(struct hk_fe *out, const struct hk_fe *other, unsigned bit)
+{
+    uint64_t mask = UINT64_C(0) - (bit & 1);
+    for (int i = 0; i < 5; i++) {
+        out->limb[i] ^= mask & (out->limb[i] ^ other->limb[i]);
+    }
+}
+
+/* RFC 8032, section 5.1.3: x = a b^3 (a b^7)^((p-5)/8) is a root of a/b or of -a/b; then sqrt(-1) x is. */
+void hk_fe_root_of_ratio(struct hk_fe *out, const struct hk_fe *a, const struct hk_fe *b)
+{
+    static const struct hk_fe root_of_minus_one = {
+        {0x61b274a0ea0b0, 0xd5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d}};
+    struct hk_fe b3, base, t, z11, x, other;
+    uint8_t bytes[HK_FE_BYTES];
+    hk_fe_square(&t, b);
+    hk_fe_mul(&b3, &t, b);
+    hk_fe_square(&t, &b3);
+    hk_fe_mul(&t, &t, b);
+    hk_fe_mul(&base, &t, a);
+    power_trunk(&t, &z11, &base);
+    square_times(&t, &t, 2);
+    hk_fe_mul(&t, &t, &base);
+    hk_fe_mul(&x, &b3, a);
+    hk_fe_mul(&x, &x, &t);
+    hk_fe_square(&t, &x);
+    hk_fe_mul(&t, &t, b);
+    hk_fe_sub(&t, &t, a);
+    hk_fe_mul(&other, &x, &root_of_minus_one);
+    hk_fe_choose(&x, &other, !hk_fe_is_zero(&t));
+    hk_fe_encode(bytes, &x);
+    hk_fe_set(&other, 0);
+    hk_fe_sub(&other, &other, &x);
+    hk_fe_choose(&x, &other, bytes[0] & 1);
+    *out = x;
+    struct hk_fe *used[] = {&b3, &base, &t, &z11, &x, &other};
+    for (size_t i = 0; i < sizeof(used) / sizeof(*used); i++) {
+        hk_wipe(used[i], sizeof(*used[i]));
+    }
+    hk_wipe(bytes, sizeof(bytes));
+}

@@ -171,6 +171,7 @@ void hk_exchange_start(struct hk_exchange *exchange, enum hk_op op)
     hk_random(exchange->id, sizeof(exchange->id));
     hk_message_init(&exchange->request);
     hk_message_init(&exchange->answer);
+    exchange->meanwhile = (struct hk_meanwhile){NULL, NULL};
     hk_message_set_u64(&exchange->request, HK_F_OP, op);
     hk_message_set_bytes(&exchange->request, HK_F_REQUEST, exchange->id, HK_ID_BYTES);
 }

@@ -26,7 +26,8 @@ struct hk_exchange {
     uint8_t id[HK_ID_BYTES];           /* the request's; new for each hk_exchange_start */
     size_t out_size, in_size;
     uint8_t out[HK_PLAINTEXT_MAX], in[HK_SESSION_PLAINTEXT_MAX];
-    struct hk_exchange *next; /* private */
+    struct hk_meanwhile meanwhile; /* run after each try's request has left; none after hk_exchange_start */
+    struct hk_exchange *next;      /* private */
 };
 
 struct hk_client;

@@ -255,8 +255,9 @@ enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange)
         return error;
     }
     HK_SEAM("client/before-send");
-    error = hk_channel_call(link->channel, exchange->out, exchange->out_size, exchange->in,
-                            sizeof(exchange->in), &exchange->in_size, link->client->timeout_ms);
+    error = hk_channel_call_meanwhile(link->channel, exchange->out, exchange->out_size, exchange->in,
+                                      sizeof(exchange->in), &exchange->in_size, link->client->timeout_ms,
+                                      &exchange->meanwhile);
     HK_SEAM("client/after-answer");
     if (error == HK_NOT_FOUND || error == HK_UNREACHABLE || error == HK_TOO_OLD) {
         exchange->in_size = 0;

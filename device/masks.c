@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct recent {
     bool used;
@@ -28,10 +29,18 @@ static bool same_point(const struct hk_point *a, const struct hk_point *b)
     return memcmp(a->bytes, b->bytes, HK_AGREE_POINT_BYTES) == 0;
 }
 
+/* Nobody waits for a mask that is made ahead: whoever is waited for goes first. (On Linux this is the
+ * thread's own priority. Not the idle class: a thread that is never run could hold the lock for long.) */
+static void step_back(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, 10);
+}
+
 /* Makes masks, one at a time and outside the lock, as long as some are missing. */
 static void *prepare(void *argument)
 {
     struct hk_masks *masks = argument;
+    step_back();
     pthread_mutex_lock(&masks->lock);
     while (!masks->ending) {
         if (!masks->has_point || masks->ready == HK_MASKS_READY) {

@@ -77,9 +77,20 @@ static enum hk_error check_proofs(const struct batch *batch, const struct hk_exc
     return HK_OK;
 }
 
-static void fill_request(const struct batch *batch, struct hk_exchange *exchange)
+/* The device's own shares, while the service makes its. Again after a lost session there is nothing left to
+ * do. */
+static void make_own(void *argument)
+{
+    struct batch *batch = argument;
+    for (size_t i = 0; i < batch->count; i++) {
+        hk_agree_prepare(&batch->open[i], &batch->eighth);
+    }
+}
+
+static void fill_request(struct batch *batch, struct hk_exchange *exchange)
 {
     hk_exchange_start(exchange, HK_OP_AGREE);
+    exchange->meanwhile = (struct hk_meanwhile){make_own, batch};
     hk_message_set_bytes(&exchange->request, HK_F_KEY, batch->key->id, HK_ID_BYTES);
     hk_message_set_array(&exchange->request, HK_F_POINTS, batch->sent, HK_AGREE_POINT_BYTES, batch->count);
     if (batch->prove) {
@@ -88,7 +99,7 @@ static void fill_request(const struct batch *batch, struct hk_exchange *exchange
 }
 
 /* A proof names the session: one link for request and check, and a new one if the session was lost. */
-static enum hk_error ask_with_proof(const struct batch *batch, struct hk_exchange *exchange)
+static enum hk_error ask_with_proof(struct batch *batch, struct hk_exchange *exchange)
 {
     enum hk_error error = HK_AGAIN;
     for (int tries = 0; tries < 3 && error == HK_AGAIN; tries++) {
@@ -106,7 +117,7 @@ static enum hk_error ask_with_proof(const struct batch *batch, struct hk_exchang
     return error == HK_AGAIN ? HK_UNREACHABLE : error;
 }
 
-static enum hk_error ask(const struct batch *batch, struct hk_exchange *exchange)
+static enum hk_error ask(struct batch *batch, struct hk_exchange *exchange)
 {
     enum hk_error error;
     if (batch->prove) {

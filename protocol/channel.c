@@ -57,6 +57,13 @@ static enum hk_error read_answer(struct hk_channel *channel, uint64_t counter, c
 enum hk_error hk_channel_call(struct hk_channel *channel, const void *request, size_t size, uint8_t *answer,
                               size_t max, size_t *answer_size, int timeout_ms)
 {
+    return hk_channel_call_meanwhile(channel, request, size, answer, max, answer_size, timeout_ms, NULL);
+}
+
+enum hk_error hk_channel_call_meanwhile(struct hk_channel *channel, const void *request, size_t size,
+                                        uint8_t *answer, size_t max, size_t *answer_size, int timeout_ms,
+                                        const struct hk_meanwhile *meanwhile)
+{
     uint8_t *frame = malloc(HK_FRAME_MAX);
     if (frame == NULL) {
         return HK_NO_MEMORY;
@@ -66,8 +73,8 @@ enum hk_error hk_channel_call(struct hk_channel *channel, const void *request, s
     enum hk_error error =
         hk_session_seal_request(&channel->session, request, size, frame, HK_FRAME_MAX, &frame_size, &counter);
     if (error == HK_OK) {
-        error = hk_endpoint_call(channel->endpoint, frame, frame_size, frame, HK_FRAME_MAX, &frame_size,
-                                 timeout_ms);
+        error = hk_endpoint_call_meanwhile(channel->endpoint, frame, frame_size, frame, HK_FRAME_MAX,
+                                           &frame_size, timeout_ms, meanwhile);
     }
     if (error == HK_OK) {
         error = read_answer(channel, counter, frame, frame_size, answer, max, answer_size);

@@ -34,6 +34,11 @@ HK_CHECK enum hk_error hk_channel_open(struct hk_channel **out, struct hk_endpoi
 HK_CHECK enum hk_error hk_channel_call(struct hk_channel *channel, const void *request, size_t size,
                                        uint8_t *answer, size_t max, size_t *answer_size, int timeout_ms);
 
+/* The same, and runs `meanwhile` while the service works (transport.h); NULL: nothing. */
+HK_CHECK enum hk_error hk_channel_call_meanwhile(struct hk_channel *channel, const void *request, size_t size,
+                                                 uint8_t *answer, size_t max, size_t *answer_size,
+                                                 int timeout_ms, const struct hk_meanwhile *meanwhile);
+
 /* The session, for its handshake hash and its end. */
 struct hk_session *hk_channel_session(struct hk_channel *channel) HK_CHECK;
 

@@ -34,6 +34,19 @@ HK_CHECK enum hk_error hk_endpoint_new(struct hk_endpoint **out, const char *url
 HK_CHECK enum hk_error hk_endpoint_call(struct hk_endpoint *endpoint, const void *request, size_t size,
                                         uint8_t *answer, size_t max, size_t *answer_size, int timeout_ms);
 
+/* Work of the caller's own that fits into the time in which the other side works. */
+struct hk_meanwhile {
+    void (*run)(void *argument); /* NULL: nothing */
+    void *argument;
+};
+
+/* hk_endpoint_call that runs `meanwhile` once after the request has left and before it waits for the answer;
+ * not if the request did not leave. NULL: nothing. */
+HK_CHECK enum hk_error hk_endpoint_call_meanwhile(struct hk_endpoint *endpoint, const void *request,
+                                                  size_t size, uint8_t *answer, size_t max,
+                                                  size_t *answer_size, int timeout_ms,
+                                                  const struct hk_meanwhile *meanwhile);
+
 /* Ends the calls that are under way with HK_UNREACHABLE, waits for their threads to leave, and closes. */
 void hk_endpoint_free(struct hk_endpoint *endpoint);
 

@@ -281,7 +281,8 @@ static bool is_connected(struct hk_endpoint *endpoint)
     return connected;
 }
 
-static enum hk_error exchange(struct line *line, nng_msg *message, uint64_t deadline, nng_msg **answer)
+static enum hk_error exchange(struct line *line, nng_msg *message, uint64_t deadline, nng_msg **answer,
+                              const struct hk_meanwhile *meanwhile)
 {
     nng_aio_set_msg(line->aio, message);
     nng_aio_set_timeout(line->aio, time_left(deadline));
@@ -294,6 +295,9 @@ static enum hk_error exchange(struct line *line, nng_msg *message, uint64_t dead
     }
     nng_aio_set_timeout(line->aio, time_left(deadline));
     nng_ctx_recv(line->context, line->aio);
+    if (meanwhile != NULL && meanwhile->run != NULL) {
+        meanwhile->run(meanwhile->argument);
+    }
     nng_aio_wait(line->aio);
     result = nng_aio_result(line->aio);
     if (result == 0) {
@@ -318,6 +322,13 @@ static enum hk_error take_answer(nng_msg *message, uint8_t *answer, size_t max, 
 enum hk_error hk_endpoint_call(struct hk_endpoint *endpoint, const void *request, size_t size,
                                uint8_t *answer, size_t max, size_t *answer_size, int timeout_ms)
 {
+    return hk_endpoint_call_meanwhile(endpoint, request, size, answer, max, answer_size, timeout_ms, NULL);
+}
+
+enum hk_error hk_endpoint_call_meanwhile(struct hk_endpoint *endpoint, const void *request, size_t size,
+                                         uint8_t *answer, size_t max, size_t *answer_size, int timeout_ms,
+                                         const struct hk_meanwhile *meanwhile)
+{
     uint64_t deadline = now_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : HK_TIMEOUT_MS);
     struct line *line;
     nng_msg *message, *received = NULL;
@@ -334,7 +345,7 @@ enum hk_error hk_endpoint_call(struct hk_endpoint *endpoint, const void *request
     }
     if (error == HK_OK) {
         memcpy(nng_msg_body(message), request, size);
-        error = exchange(line, message, deadline, &received);
+        error = exchange(line, message, deadline, &received, meanwhile);
         if (error == HK_TIMEOUT && !is_connected(endpoint)) {
             error = HK_UNREACHABLE;
         }

@@ -39,6 +39,27 @@ static void draw(uint8_t out[32], int round)
     }
 }
 
+/* Where a/b is a square, the root is one, and even. */
+static void check_root(const struct hk_fe *fa, const struct hk_fe *fb, const mpz_t a, const mpz_t b)
+{
+    mpz_t ratio, root;
+    uint8_t bytes[32];
+    struct hk_fe r;
+    mpz_inits(ratio, root, NULL);
+    if (mpz_invert(ratio, b, p) != 0) {
+        mpz_mul(ratio, ratio, a);
+        mpz_mod(ratio, ratio, p);
+        hk_fe_root_of_ratio(&r, fa, fb);
+        hk_fe_encode(bytes, &r);
+        load(root, bytes);
+        mpz_mul(root, root, root);
+        mpz_mod(root, root, p);
+        assert_int_equal(bytes[0] & 1, 0);
+        assert_int_equal(mpz_cmp(root, ratio) == 0, mpz_legendre(ratio, p) >= 0);
+    }
+    mpz_clears(ratio, root, NULL);
+}
+
 static void agrees_with_gmp_on_random_and_edge_values(void **state)
 {
     (void)state;
@@ -77,6 +98,11 @@ static void agrees_with_gmp_on_random_and_edge_values(void **state)
         assert_value(&r, t);
         hk_fe_invert(&r, &fa);
         assert_value(&r, t);
+        hk_fe_choose(&r, &fa, 0);
+        assert_value(&r, t);
+        hk_fe_choose(&r, &fa, 1);
+        assert_value(&r, x);
+        check_root(&fa, &fb, x, y);
     }
     mpz_clears(x, y, t, NULL);
 }
