@@ -15,7 +15,7 @@ HARDEN  := -fPIE -fno-strict-aliasing
 endif
 FLAGS    = $(WARN) $(HARDEN) $(CFLAGS) -I. -MMD -MP -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
-LIBS    := -lnng -lsqlite3 -lsodium -lcrypto -lqrencode -lgmp -lsecp256k1
+LIBS    := -lnng -lsqlite3 -lsodium -lcrypto -lqrencode -lgmp -lseccomp -lsecp256k1
 TESTLIBS := -lcmocka -ljansson -lz
 
 lib_c      := $(wildcard crypto/*.c protocol/*.c)

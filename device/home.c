@@ -127,7 +127,8 @@ enum hk_error hk_home_find(struct hk_home *out, bool make, char reason[256])
         return errno == ENOENT ? HK_NOT_FOUND : HK_IO;
     }
     if (!S_ISDIR(status.st_mode) || !is_ours_alone(&status)) {
-        snprintf(reason, 256, "%.160s: must be a folder of yours that nobody else can use (chmod 700)",
+        snprintf(reason, 256,
+                 "%.90s: must be a folder of yours that nobody else can use; run: chmod 700 %.90s", home.path,
                  home.path);
         return HK_IO;
     }
@@ -154,7 +155,9 @@ enum hk_error hk_home_check_file(int fd, const char *path, char reason[256])
         return HK_IO;
     }
     if (!S_ISREG(status.st_mode) || !is_ours_alone(&status)) {
-        snprintf(reason, 256, "%.160s: must be a file of yours that nobody else can read (chmod 600)", path);
+        snprintf(reason, 256,
+                 "%.90s: must be a file of yours that nobody else can read; run: chmod 600 %.90s", path,
+                 path);
         return HK_IO;
     }
     return HK_OK;

@@ -1,5 +1,4 @@
-/* console.h - what the service tells its operator: structured lines on standard error, and the service
- * manager.
+/* console.h - what the service tells its operator: structured lines on standard error.
  *
  * One line is one event: level=info event=started address=... Values are written by the caller; no secret, no
  * request's content and no tag is ever among them. */
@@ -11,8 +10,5 @@ enum hk_level { HK_LEVEL_INFO, HK_LEVEL_WARNING, HK_LEVEL_ERROR };
 /* Writes one line; `event` is a word, `format` gives " name=value" pairs or is "". */
 void hk_console(enum hk_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* Tells the service manager a state such as "READY=1" (sd_notify); nothing if there is none. */
-void hk_notify(const char *state);
 
 #endif

@@ -67,12 +67,12 @@ bool hk_file_exists(const char *path)
 static enum hk_error check_private(const struct stat *found, const char *path, char *reason)
 {
     if (found->st_uid != geteuid() && found->st_uid != 0) {
-        hk_reason(reason, "%.180s belongs to another user", path);
+        hk_reason(reason, "%.180s belongs to another user; chown it", path);
         return HK_IO;
     }
     if ((found->st_mode & 077) != 0) {
-        hk_reason(reason, "%.150s can be read or changed by others (mode %03o); chmod go= it", path,
-                  (unsigned)(found->st_mode & 0777));
+        hk_reason(reason, "%.90s can be read or changed by others (mode %03o); run: chmod go= %.90s", path,
+                  (unsigned)(found->st_mode & 0777), path);
         return HK_IO;
     }
     return HK_OK;

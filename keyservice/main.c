@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "keyservice/console.h"
+#include "keyservice/notify.h"
 #include "keyservice/options.h"
+#include "keyservice/process.h"
 #include "keyservice/server.h"
+#include "protocol/seam.h"
 #include "protocol/version.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -22,33 +22,6 @@ static int fail(int code, const char *sentence)
 {
     (void)fprintf(stderr, "halfkeyd: %s\n", sentence);
     return code;
-}
-
-/* No core, no debugger, no new privileges, room for connections, and no page of ours on a swap device where
- * the limits allow it. */
-static void harden(void)
-{
-    struct rlimit none = {0, 0}, files, memory;
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-    if (getrlimit(RLIMIT_MEMLOCK, &memory) == 0 && memory.rlim_cur < memory.rlim_max) {
-        memory.rlim_cur = memory.rlim_max;
-        (void)setrlimit(RLIMIT_MEMLOCK, &memory);
-    }
-}
-
-/* Keeps every page that we touch off the swap device. Halves and seeds are in locked memory of their own
- * anyway; this is for requests that carry them on their way. */
-static void lock_memory(void)
-{
-    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
-        hk_console(HK_LEVEL_WARNING, "memory-not-locked", " advice=\"raise the limit (ulimit -l)\"");
-    }
 }
 
 /* Before any thread is made: they inherit the mask, and only main hears signals. */
@@ -97,7 +70,8 @@ static int run(const struct hk_options *options, int argc, char **argv)
     sigset_t set;
     struct hk_server *server;
     block_signals(&set);
-    lock_memory();
+    hk_notify_open();
+    hk_process_lock_memory();
     enum hk_error error = hk_server_start(&server, options, reason);
     if (error != HK_OK) {
         return fail(EXIT_FAILED, reason);
@@ -107,6 +81,11 @@ static int run(const struct hk_options *options, int argc, char **argv)
         local = local && hk_address_is_local(options->listen[i]);
     }
     keep_address(options, server->address);
+    error = hk_process_confine(reason);
+    if (error != HK_OK) {
+        hk_server_stop(server);
+        return fail(EXIT_FAILED, reason);
+    }
     if (local) {
         (void)fprintf(stderr, "halfkeyd: only this machine can reach it; see --listen\n");
     }
@@ -115,6 +94,7 @@ static int run(const struct hk_options *options, int argc, char **argv)
     hk_console(HK_LEVEL_INFO, "started", " address=%s", server->address);
     hk_notify("READY=1");
     int signal_number = 0;
+    HK_SEAM("service/main");
     while (sigwait(&set, &signal_number) == 0 && signal_number == SIGHUP) {
         reload(server, argc, argv);
     }
@@ -226,7 +206,7 @@ int main(int argc, char **argv)
 {
     char reason[HK_OPTION_TEXT_MAX];
     struct hk_options options;
-    harden();
+    hk_process_harden();
     if (sodium_init() < 0) {
         return fail(EXIT_FAILED, "the random generator does not start");
     }
@@ -244,6 +224,12 @@ int main(int argc, char **argv)
     struct hk_vault_options where = {.data = options.data,
                                      .slots_a = options.slots_count == 2 ? options.slots[0] : NULL,
                                      .slots_b = options.slots_count == 2 ? options.slots[1] : NULL};
+    if (access(options.config, F_OK) == 0) { /* SIGHUP reads the same file, whoever we are by then */
+        (void)setenv("HALFKEYD_CONFIG", options.config, 0);
+    }
+    if (hk_process_become(options.user, options.data, reason) != HK_OK) {
+        return fail(EXIT_FAILED, reason);
+    }
     switch (options.command) {
     case HK_COMMAND_ADDRESS:
         return print_address(&options);

@@ -63,6 +63,10 @@ static bool set_quota(struct hk_options *options, const char *value)
     options->quota = strtoull(value, &end, 10);
     return isdigit((unsigned char)value[0]) && *end == '\0' && errno == 0 && options->quota <= 1000000000;
 }
+static bool set_user(struct hk_options *options, const char *value)
+{
+    return copy(options->user, sizeof(options->user), value);
+}
 static bool set_json(struct hk_options *options, const char *value)
 {
     options->json = true;
@@ -96,6 +100,8 @@ static const struct row {
     {"slots", "FILE", true, set_slots,
      "the slot file; given twice, once for each copy, best on two disks (default: DIR/slots.a, DIR/slots.b)"},
     {"quota", "N", true, set_quota, "share operations a minute and device, 0 for no limit (default: 120000)"},
+    {"user", "NAME", true, set_user,
+     "whom root becomes before anything is opened (default: halfkey, where that account exists)"},
     {"config", "FILE", true, set_config, "a file of lines such as 'registration = open'"},
     {"json", NULL, false, set_json, "with check: findings as JSON"},
     {"help", NULL, false, set_help, "show this"},

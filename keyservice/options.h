@@ -25,6 +25,7 @@ struct hk_options {
     char data[HK_OPTION_TEXT_MAX], config[HK_OPTION_TEXT_MAX];
     char listen[HK_LISTEN_URLS][HK_LISTEN_URL_MAX];
     size_t listen_count;
+    char user[64]; /* "": the default */
     char slots[2][HK_OPTION_TEXT_MAX];
     size_t slots_count;
     enum hk_registration registration;

@@ -1,7 +1,8 @@
-/* seam.h - places at which a test can make a program die, and at which it is told a half.
+/* seam.h - places at which a test can make a program die or misbehave, and at which it is told a half.
  *
  * In a program built with HK_TEST_SEAMS, HK_SEAM("name") kills the process (SIGKILL) when the environment's
- * HK_CRASH is "name", or "name:3" at the third passage. HK_TELL("name", half, size) appends the half to the
+ * HK_CRASH is "name", or "name:3" at the third passage; with HK_SYSCALL "name=NUMBER,A,B,C" the thread makes
+ * that system call. HK_TELL("name", half, size) appends the half to the
  * file that the environment's HK_TELL names, for the test that then looks for it where it must not be. In a
  * release build both are nothing at all. */
 #ifndef HALFKEY_PROTOCOL_SEAM_H

@@ -48,6 +48,7 @@ static void run(struct hk_test_service *service, int output)
         int errors = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         (void)dup2(output, STDOUT_FILENO);
         (void)dup2(errors, STDERR_FILENO);
+        (void)setenv("HALFKEYD_USER", geteuid() == 0 ? "root" : "", 0); /* the folder is the tester's */
         if (service->crash != NULL) {
             (void)setenv("HK_CRASH", service->crash, 1);
         }
