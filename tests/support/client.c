@@ -79,8 +79,8 @@ static bool is_refusal_of_the_unreadable(const struct hk_message *answer)
            memcmp(answer->value[HK_F_REQUEST].data, nobody, HK_ID_BYTES) == 0;
 }
 
-static enum hk_error call(struct hk_channel *channel, const struct hk_message *request,
-                          struct hk_message *answer)
+static enum hk_error call(const struct hk_test_device *device, struct hk_channel *channel,
+                          const struct hk_message *request, struct hk_message *answer)
 {
     uint8_t bytes[HK_PLAINTEXT_MAX];
     size_t size;
@@ -88,8 +88,8 @@ static enum hk_error call(struct hk_channel *channel, const struct hk_message *r
     enum hk_error error = hk_test_encode_changed(request, bytes, sizeof(bytes), &size);
     if (error == HK_OK) {
         answer_size = 0;
-        error =
-            hk_channel_call(channel, bytes, size, answer_bytes, sizeof(answer_bytes), &answer_size, 10000);
+        error = hk_test_exchange(device->endpoint, channel, (enum hk_op)request->value[HK_F_OP].number, bytes,
+                                 size, answer_bytes, &answer_size);
     }
     if (error == HK_OK) {
         error = hk_message_decode(answer, answer_bytes, answer_size);
@@ -134,7 +134,7 @@ static enum hk_error call_as_device(struct hk_test_device *device, const struct 
                                     struct hk_message *answer)
 {
     answer->present = 0;
-    enum hk_error error = call(device->channel, request, answer);
+    enum hk_error error = call(device, device->channel, request, answer);
     device->refused += is_refusal(error) && hk_message_has(answer, HK_F_ERROR); /* and no hint */
     return error;
 }
@@ -150,7 +150,7 @@ enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct 
                                     struct hk_message *answer)
 {
     enum hk_error error = open_channel(device, &device->stranger, true);
-    return error == HK_OK ? call(device->stranger, request, answer) : error;
+    return error == HK_OK ? call(device, device->stranger, request, answer) : error;
 }
 
 /* ---- keys ---- */
@@ -170,7 +170,7 @@ static enum hk_error send(struct hk_test_device *device, struct hk_channel *chan
                           const struct hk_message *request, struct hk_message *answer)
 {
     return channel == device->channel ? call_as_device(device, request, answer)
-                                      : call(channel, request, answer);
+                                      : call(device, channel, request, answer);
 }
 
 /* Message 3, of an honest device or of one that lies. */

@@ -21,6 +21,7 @@ struct hk_test_key {
     uint8_t device_point[32], service_point[32], public_key[32];
     uint8_t transcript[32];
     char name[16];
+    bool imported;
 };
 
 struct hk_test_device {
@@ -59,6 +60,20 @@ enum hk_error hk_test_call_stranger(struct hk_test_device *device, const struct 
 
 /* The bytes of the last answer of this thread, with the request's id in it made zero. Their number. */
 size_t hk_test_last_answer(uint8_t out[HK_PLAINTEXT_MAX]);
+
+/* What this thread's devices send in their sessions, and what comes back, as a wiretapper has it. */
+#define HK_TEST_RECORDED 256
+struct hk_test_recording {
+    size_t count;
+    struct hk_test_recorded {
+        enum hk_op op;
+        uint8_t *frame, *answer;
+        size_t frame_size, answer_size;
+    } at[HK_TEST_RECORDED];
+};
+/* From now on into `recording`; NULL ends it. Its frames are freed by hk_test_recording_free. */
+void hk_test_record(struct hk_test_recording *recording);
+void hk_test_recording_free(struct hk_test_recording *recording);
 
 /* What an attacker does to its own requests. `change` gets every request of this thread just before it is
  * encoded; then no length is checked any more. NULL ends it. */

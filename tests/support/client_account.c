@@ -78,6 +78,7 @@ static void fill_profile(struct hk_profile *profile, const struct hk_test_device
         listed->purpose = (uint64_t)key->suite->purpose;
         memcpy(listed->public_key, key->public_key, 32);
         listed->public_size = 32;
+        listed->imported = key->imported;
         strcpy(listed->name, key->name);
     }
 }

@@ -115,7 +115,7 @@ enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id sui
     struct hk_keygen_result result;
     struct hk_scalar x;
     uint8_t sid[32], scalar[32], proof[64];
-    struct hk_test_key key = {.suite = hk_suite_by_id((uint64_t)suite)};
+    struct hk_test_key key = {.suite = hk_suite_by_id((uint64_t)suite), .imported = true};
     hk_random(key.id, sizeof(key.id));
     strncpy(key.name, name, sizeof(key.name) - 1);
     enum hk_error error = hk_test_open(device);
