@@ -42,7 +42,7 @@ static enum hk_error cosign_once(struct hk_core *core, struct hk_exchange *excha
                       *share = hk_exchange_bytes(exchange, HK_F_SHARE, HK_COSIGN_ED25519_SHARE_BYTES);
         error = theirs != NULL && share != NULL
                     ? hk_edwards25519.point_decode(&service_point, key->service_point)
-                    : HK_BAD_PEER;
+                    : HK_BAD_PROOF; /* of another length */
         if (error == HK_OK) {
             error = hk_cosign_finish(signature, nonces, cosign, &key->half, &service_point, theirs, share);
         }

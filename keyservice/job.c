@@ -130,12 +130,31 @@ enum hk_error hk_wire_error(enum hk_error error)
     return error < HK_BAD_SCALAR ? error : HK_INTERNAL;
 }
 
+#ifdef HK_TEST_SEAMS
+static void (*test_change)(void *argument, struct hk_job *job, enum hk_error *outcome);
+static void *test_argument;
+
+void hk_test_on_answer(void (*change)(void *argument, struct hk_job *job, enum hk_error *outcome),
+                       void *argument)
+{
+    test_argument = argument;
+    test_change = change;
+}
+#define TEST_ANSWER(job, outcome)                                                                            \
+    if (test_change != NULL) {                                                                               \
+        test_change(test_argument, job, outcome);                                                            \
+    }
+#else
+#define TEST_ANSWER(job, outcome)
+#endif
+
 enum hk_error hk_job_seal(struct hk_job *job, enum hk_error outcome)
 {
     static const uint8_t nobody[HK_ID_BYTES];
     uint8_t plain[HK_PLAINTEXT_MAX];
     size_t size;
     const uint8_t *id = hk_job_bytes(job, HK_F_REQUEST);
+    TEST_ANSWER(job, &outcome)
     if (outcome != HK_OK) {
         hk_message_init(&job->answer);
     }

@@ -89,6 +89,13 @@ HK_CHECK enum hk_error hk_job_seal(struct hk_job *job, enum hk_error outcome);
 void hk_job_answer(struct hk_job *job, enum hk_error outcome);
 void hk_job_drop(struct hk_job *job);
 
+#ifdef HK_TEST_SEAMS
+/* Calls `change` with every job whose answer is about to be encoded, in the thread that does it: a service
+ * that lies, for tests. NULL ends it. */
+void hk_test_on_answer(void (*change)(void *argument, struct hk_job *job, enum hk_error *outcome),
+                       void *argument);
+#endif
+
 /* What goes over the wire in place of errors that never do. */
 enum hk_error hk_wire_error(enum hk_error error) HK_CHECK;
 
