@@ -29,7 +29,7 @@ void lying_half(struct hk_job *job, struct hk_scalar *half);
 
 struct halfkey_run {
     int status; /* exit status, -1 if it was killed */
-    char out[8192], err[4096];
+    char out[32768], err[4096];
     size_t out_size;
 };
 /* Runs build/test/halfkey with HALFKEY_HOME=DIRECTORY/home and these arguments (NULL at the end); `input`
