@@ -47,7 +47,7 @@ attack_tests := $(patsubst tests/%.c,$(BUILD)/test/%,$(attack_c))
 seam_programs := $(patsubst $(BUILD)/%,$(BUILD)/test/%,$(filter %/halfkeyd %/halfkey,$(programs)))
 
 .PHONY: all tests deps demo check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz fuzzers \
-        soak mutants bench cover install deb clean
+        soak mutants bench bench-growth cover install deb clean
 all: $(programs)
 tests: all $(unit_tests) $(attack_tests) $(seam_programs)
 
@@ -76,7 +76,7 @@ $(BUILD)/halfkeyd: $(BUILD)/obj/keyservice/main.o $(BUILD)/libkeyservice.a $(BUI
 $(BUILD)/halfkey: $(BUILD)/obj/device/main.o $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link)
 $(BUILD)/age-plugin-halfkey: $(BUILD)/halfkey ; ln -sf halfkey $@
 $(BUILD)/halfkey-vectors: $(call objs,$(BUILD)/obj,$(vectors_c)) $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link) $(TESTLIBS)
-$(BUILD)/halfkey-bench: $(call objs,$(BUILD)/obj,$(bench_c)) $(BUILD)/libdevice.a $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link)
+$(BUILD)/halfkey-bench: $(call objs,$(BUILD)/obj,$(bench_c)) $(BUILD)/libdevice.a $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link) -lm
 $(BUILD)/test/halfkeyd: $(BUILD)/test/obj/keyservice/main.o $(BUILD)/test/libkeyservice.a $(BUILD)/test/libhalfkey.a ; $(link)
 $(BUILD)/test/halfkey: $(BUILD)/test/obj/device/main.o $(BUILD)/test/libdevice.a $(BUILD)/test/libhalfkey.a ; $(link)
 $(unit_tests) $(attack_tests): $(BUILD)/test/%: $(BUILD)/test/obj/tests/%.o $(BUILD)/test/libsupport.a \
@@ -106,8 +106,12 @@ e2e: tests
 	@BUILD=$(BUILD) tests/check e2e
 layering: tests
 	@BUILD=$(BUILD) tests/tools/layering
+# make bench QUICK=1 takes half a minute; HTML=FILE writes the page, ARGS=... is passed on.
 bench: all
-	@$(BUILD)/halfkey-bench
+	@$(BUILD)/halfkey-bench $(if $(QUICK),--quick) $(if $(HTML),--html $(HTML)) $(ARGS)
+# Stores of up to a million accounts: minutes and gigabytes.
+bench-growth: all
+	@$(BUILD)/halfkey-bench --growth $(if $(QUICK),--quick) $(if $(HTML),--html $(HTML)) $(ARGS)
 
 # --- the same tests under other eyes ---
 asan:

@@ -1,145 +1,163 @@
 /* halfkey-bench: the benchmark of share operations. Every row is measured beside its baseline, in turn. */
 #include <getopt.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/row.h"
+#include "bench/bare.h"
+#include "bench/report.h"
 
-static const struct bench_row rows[] = {
-    {"agreement share, 25519", "libsodium's one multiplication with subgroup check", "us", 1e6, 1.05,
-     bench_agree_share},
-    {"decrypt, blinded, both halves", "3 variable-base + 1 base multiplication + 2 additions", "us", 1e6, 1.2,
-     bench_decrypt_blinded},
-    {"decrypt, unblinded, both halves", "2 variable-base multiplications + 1 addition", "us", 1e6, 0,
-     bench_decrypt_unblinded},
-    {"ed25519 signature, service", "commit + share straight on libsodium", "us", 1e6, 1.1,
-     bench_sign_service},
-    {"ed25519 signature, both, verified", "the same floor for both + verification", "us", 1e6, 1.15,
-     bench_sign_both},
-    {"agree through a warm agent", "nng round trip + share + durable commit + local socket round trip", "us",
-     1e6, 1.5, bench_agree_agent},
-    {"halfkey decrypt, 256 MiB", "stock age -d with a plain key", "ms", 1e3, 2.0, bench_decrypt_file},
-};
-#define ROWS (sizeof(rows) / sizeof(*rows))
+#define ROWS_MAX 128
 
 static const char usage[] =
-    "usage: halfkey-bench [--filter TEXT] [--time SECONDS] [--json] [--programs DIR] [--directory DIR]\n"
+    "usage: halfkey-bench [--filter TEXT] [--time SECONDS] [--quick] [--growth] [--service ADDRESS]\n"
+    "                     [--json] [--html FILE] [--compare OLD.json] [--list]\n"
+    "                     [--programs DIR] [--directory DIR]\n"
     "\n"
     "Measures share operations, each beside a baseline in the same run, and prints the ratio.\n"
     "\n"
-    "  --filter TEXT     only rows whose name holds TEXT\n"
-    "  --time SECONDS    about how long to measure each row (default 1)\n"
-    "  --json            print one list of rows and nothing else\n"
-    "  --programs DIR    where halfkeyd and halfkey are (default: beside this program)\n"
-    "  --directory DIR   where rows that write keep their files (default: a new folder in the current one)\n"
-    "  --help            print this\n";
+    "  --filter TEXT      only rows whose name holds TEXT\n"
+    "  --time SECONDS     about how long to measure each row (default 6)\n"
+    "  --quick            0.5 seconds for each row, and smaller figures where a row has any to choose\n"
+    "  --growth           only the rows of growth: stores of up to a million accounts; minutes and "
+    "gigabytes\n"
+    "  --service ADDRESS  measure a service that runs, with an account made for it and revoked afterwards\n"
+    "  --json             print one list of rows and nothing else\n"
+    "  --html FILE        write a page with the table and plots\n"
+    "  --compare FILE     tell what changed since a run with --json, and what of it is outside noise\n"
+    "  --list             print the names of the rows\n"
+    "  --programs DIR     where halfkeyd and halfkey are (default: beside this program)\n"
+    "  --directory DIR    where rows that write keep their files (default: a new folder in the current one)\n"
+    "  --help             print this\n";
 
-static void print_json_row(const struct bench_row *row, const struct bench_result *result, bool first)
+struct arguments {
+    struct bench_settings settings;
+    const char *filter, *html, *compare;
+    bool json, growth, list;
+};
+
+static bool is_wanted(const struct bench_row *row, const struct arguments *arguments)
 {
-    printf(
-        "%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
-        "\"baseline\": %.4g, \"ratio\": %.4g, \"ratio_p10\": %.4g, \"ratio_p90\": %.4g, \"samples\": %zu, ",
-        first ? "[" : ",", row->name, row->unit, result->thing.median * row->scale,
-        result->thing.p10 * row->scale, result->thing.p90 * row->scale, result->baseline.median * row->scale,
-        result->ratio.median, result->ratio.p10, result->ratio.p90, result->samples);
-    if (row->goal > 0) {
-        printf("\"goal\": %g, \"met\": %s}", row->goal, result->ratio.median <= row->goal ? "true" : "false");
-    } else {
-        printf("\"goal\": null, \"met\": null}");
+    bool growth = (row->flags & BENCH_GROWTH) != 0;
+    return growth == arguments->growth &&
+           (arguments->filter == NULL || strstr(row->name, arguments->filter) != NULL) &&
+           (arguments->settings.service == NULL || (row->flags & BENCH_SERVICE) != 0);
+}
+
+static void tell(const struct arguments *arguments, size_t n, size_t of, const char *name)
+{
+    if (arguments->settings.talk) {
+        fprintf(stderr, "\r\033[K%zu/%zu %s", n, of, name);
     }
 }
 
-static void print_row(const struct bench_row *row, const struct bench_result *result)
+static int run_rows(const struct arguments *arguments)
 {
-    printf("%-40s %9.1f %-3s (%.1f-%.1f)  baseline %9.1f  ratio %5.2f (%.2f-%.2f)", row->name,
-           result->thing.median * row->scale, row->unit, result->thing.p10 * row->scale,
-           result->thing.p90 * row->scale, result->baseline.median * row->scale, result->ratio.median,
-           result->ratio.p10, result->ratio.p90);
-    if (row->goal > 0) {
-        printf("  goal %.2f %s", row->goal, result->ratio.median <= row->goal ? "met" : "MISSED");
+    static struct bench_line lines[ROWS_MAX];
+    size_t count = 0, wanted = 0, seen = 0;
+    bool fine = true;
+    for (size_t i = 0; i < bench_row_count; i++) {
+        wanted += is_wanted(&bench_rows[i], arguments);
     }
-    printf("\n%40s baseline: %s\n", "", row->baseline);
-    fflush(stdout);
-}
-
-static int run_rows(const struct bench_settings *settings, const char *filter, bool json)
-{
-    int failed = 0;
-    bool first = true;
-    for (size_t i = 0; i < ROWS; i++) {
-        struct bench_result result;
-        if (filter != NULL && strstr(rows[i].name, filter) == NULL) {
+    for (size_t i = 0; i < bench_row_count && count < ROWS_MAX; i++) {
+        if (!is_wanted(&bench_rows[i], arguments)) {
             continue;
         }
-        if (isatty(STDERR_FILENO)) {
-            fprintf(stderr, "\r\033[K%zu/%zu %s", i + 1, ROWS, rows[i].name);
-        }
-        if (!rows[i].run(&result, settings)) {
-            fprintf(stderr, "halfkey-bench: row '%s' failed\n", rows[i].name);
-            failed = 1;
+        lines[count].row = &bench_rows[i];
+        tell(arguments, ++seen, wanted, bench_rows[i].name);
+        if (!bench_rows[i].run(&lines[count].result, &arguments->settings)) {
+            fprintf(stderr, "halfkey-bench: row '%s' failed\n", bench_rows[i].name);
+            fine = false;
             continue;
         }
-        if (isatty(STDERR_FILENO)) {
+        if (arguments->settings.talk) {
             fprintf(stderr, "\r\033[K");
         }
-        if (json) {
-            print_json_row(&rows[i], &result, first);
-        } else {
-            print_row(&rows[i], &result);
+        if (!arguments->json) {
+            bench_report_line(stdout, &lines[count]);
         }
-        first = false;
+        count++;
     }
-    if (json) {
-        printf("%s]\n", first ? "[" : "\n");
+    if (arguments->json) {
+        bench_report_json(stdout, lines, count);
     }
-    return failed;
+    if (wanted == 0) {
+        fprintf(stderr, "halfkey-bench: no row is meant; --list names them\n");
+    }
+    fine = (arguments->html == NULL || bench_report_html(arguments->html, lines, count)) && fine;
+    fine = (arguments->compare == NULL ||
+            bench_report_compare(arguments->json ? stderr : stdout, arguments->compare, lines, count)) &&
+           fine;
+    return fine && wanted > 0 ? 0 : 1;
 }
 
-int main(int argc, char **argv)
+static bool read_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option options[] = {
         {"filter", required_argument, NULL, 'f'},
         {"time", required_argument, NULL, 't'},
+        {"quick", no_argument, NULL, 'q'},
+        {"growth", no_argument, NULL, 'g'},
+        {"service", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
+        {"html", required_argument, NULL, 'm'},
+        {"compare", required_argument, NULL, 'c'},
+        {"list", no_argument, NULL, 'l'},
         {"programs", required_argument, NULL, 'p'},
         {"directory", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct bench_settings settings = {.seconds = 1.0, .programs = NULL, .directory = "."};
-    const char *filter = NULL;
-    bool json = false;
+    double seconds = 0;
+    struct bench_settings *settings = &arguments->settings;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (option) {
-        case 'f':
-            filter = optarg;
-            break;
-        case 't':
-            settings.seconds = strtod(optarg, NULL);
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'p':
-            settings.programs = optarg;
-            break;
-        case 'd':
-            settings.directory = optarg;
-            break;
-        case 'h':
+        const char **texts[] = {
+            ['f'] = &arguments->filter,  ['s'] = &settings->service,  ['m'] = &arguments->html,
+            ['c'] = &arguments->compare, ['p'] = &settings->programs, ['d'] = &settings->directory};
+        bool *flags[] = {['q'] = &settings->quick,
+                         ['g'] = &arguments->growth,
+                         ['j'] = &arguments->json,
+                         ['l'] = &arguments->list};
+        size_t n = (size_t)option;
+        if (option == 't') {
+            seconds = strtod(optarg, NULL);
+            if (!(seconds > 0) || seconds > 600) {
+                return false;
+            }
+        } else if (n < sizeof(texts) / sizeof(*texts) && texts[n] != NULL) {
+            *texts[n] = optarg;
+        } else if (n < sizeof(flags) / sizeof(*flags) && flags[n] != NULL) {
+            *flags[n] = true;
+        } else if (option == 'h') {
             fputs(usage, stdout);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
+            exit(0);
+        } else {
+            return false;
         }
     }
-    if (optind != argc || !(settings.seconds > 0) || settings.seconds > 600) {
+    settings->seconds = seconds > 0 ? seconds : settings->quick ? 0.5 : 6;
+    return optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.settings = {.directory = ".", .talk = isatty(STDERR_FILENO) != 0}};
+    signal(SIGPIPE, SIG_IGN);
+    if (sodium_init() < 0) {
+        return 1;
+    }
+    if (argc == 2 && strcmp(argv[1], "--serve-echo") == 0) {
+        return bench_serve_echo();
+    }
+    if (!read_arguments(&arguments, argc, argv)) {
         fputs(usage, stderr);
         return 2;
     }
-    return sodium_init() < 0 ? 1 : run_rows(&settings, filter, json);
+    for (size_t i = 0; arguments.list && i < bench_row_count; i++) {
+        printf("%s\n", bench_rows[i].name);
+    }
+    return arguments.list ? 0 : run_rows(&arguments);
 }

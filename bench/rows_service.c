@@ -1,135 +1,32 @@
 /* Rows with the real programs: an agreement through a warm agent, and a large file beside stock age. */
-#include <fcntl.h>
 #include <sodium.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <signal.h>
-#include <unistd.h>
 
+#include "bench/bare.h"
 #include "bench/row.h"
 #include "bench/world.h"
-#include "crypto/agreement.h"
 #include "crypto/random.h"
 #include "device/agent_client.h"
-#include "protocol/transport.h"
 
 /* --- an agreement through a warm agent --- */
 
-#define FRAME_BYTES 300 /* about what an agreement's request and answer take, and a log leaf */
-
-/* What one agreement cannot do without, each part as bare as it comes. */
-struct bare {
-    struct hk_endpoint *endpoint; /* a service in another process that sends back what it gets */
-    pid_t echo_service, echo_socket;
-    int socket;
-    sqlite3 *database;
-    sqlite3_stmt *insert;
-    struct hk_scalar eighth;
-    uint8_t point[32];
-};
-
 struct agree {
     struct bench_world world;
-    struct bare bare;
+    struct bench_bare bare;
     struct hk_agent_client *client;
     uint8_t ephemeral[32];
 };
 
-static void echo(void *unused, struct hk_reply *reply, uint8_t *frame, size_t size)
-{
-    (void)unused;
-    hk_reply_send(reply, frame, size);
-}
-
-/* nng must not be used before a fork: the echo service comes first, and tells its url through a pipe. */
-static bool start_echo_service(struct bare *bare)
-{
-    int pipes[2];
-    char url[HK_LISTEN_URL_MAX] = "";
-    if (pipe(pipes) != 0) {
-        return false;
-    }
-    bare->echo_service = fork();
-    if (bare->echo_service == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        const char *urls[] = {"tcp://127.0.0.1:0"}, *reason = NULL;
-        struct hk_listener *listener;
-        struct hk_listener_setup setup = {.urls = urls, .url_count = 1, .request = echo};
-        if (hk_listener_new(&listener, &setup, &reason) != HK_OK) {
-            _exit(1);
-        }
-        const char *got = hk_listener_url(listener, 0);
-        if (write(pipes[1], got, strlen(got) + 1) < 0) {
-            _exit(1);
-        }
-        for (;;) {
-            pause();
-        }
-    }
-    close(pipes[1]);
-    bool fine = read(pipes[0], url, sizeof(url) - 1) > 0;
-    close(pipes[0]);
-    return fine && hk_endpoint_new(&bare->endpoint, url) == HK_OK;
-}
-
-static bool start_echo_socket(struct bare *bare)
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
-        return false;
-    }
-    bare->socket = pair[0];
-    bare->echo_socket = fork();
-    if (bare->echo_socket == 0) {
-        uint8_t buffer[FRAME_BYTES];
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(pair[0]);
-        for (ssize_t got; (got = read(pair[1], buffer, sizeof(buffer))) > 0;) {
-            if (write(pair[1], buffer, (size_t)got) != got) {
-                break;
-            }
-        }
-        _exit(0);
-    }
-    close(pair[1]);
-    return true;
-}
-
-static bool open_database(struct bare *bare, const char *directory)
-{
-    char path[BENCH_PATH_MAX + 16];
-    snprintf(path, sizeof(path), "%s/bare.db", directory);
-    return sqlite3_open(path, &bare->database) == SQLITE_OK &&
-           sqlite3_exec(bare->database,
-                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE leaf(bytes BLOB)",
-                        NULL, NULL, NULL) == SQLITE_OK &&
-           sqlite3_prepare_v2(bare->database, "INSERT INTO leaf VALUES(?)", -1, &bare->insert, NULL) ==
-               SQLITE_OK;
-}
-
 static bool run_bare(void *context, size_t times)
 {
-    struct bare *bare = &((struct agree *)context)->bare;
-    uint8_t frame[FRAME_BYTES] = {0}, answer[FRAME_BYTES], share[32];
-    size_t size;
+    struct bench_bare *bare = &((struct agree *)context)->bare;
     while (times-- > 0) {
-        if (write(bare->socket, frame, sizeof(frame)) != sizeof(frame) ||
-            recv(bare->socket, frame, sizeof(frame), MSG_WAITALL) != sizeof(frame) ||
-            hk_endpoint_call(bare->endpoint, frame, sizeof(frame), answer, sizeof(answer), &size, 0) !=
-                HK_OK ||
-            hk_agree_share(share, &bare->eighth, bare->point, 1) != HK_OK) {
+        if (!bench_bare_local(bare) || !bench_bare_network(bare) || !bench_bare_share(bare) ||
+            !bench_bare_commit(bare)) {
             return false;
         }
-        sqlite3_bind_blob(bare->insert, 1, frame, sizeof(frame), SQLITE_STATIC);
-        if (sqlite3_step(bare->insert) != SQLITE_DONE) {
-            return false;
-        }
-        sqlite3_reset(bare->insert);
     }
     return true;
 }
@@ -152,40 +49,21 @@ static bool agree_start(struct agree *agree, const struct bench_settings *settin
 {
     char reason[256];
     uint8_t secret[32];
-    struct hk_scalar half;
-    struct hk_point point;
     memset(agree, 0, sizeof(*agree));
-    if (!start_echo_service(&agree->bare) || !start_echo_socket(&agree->bare) ||
-        !bench_world_start(&agree->world, settings) || !open_database(&agree->bare, agree->world.directory)) {
+    if (!bench_world_start(&agree->world, settings) ||
+        !bench_bare_start(&agree->bare, agree->world.directory)) {
         return false;
     }
     hk_random(secret, sizeof(secret));
     crypto_scalarmult_base(agree->ephemeral, secret);
-    hk_scalar_random(&hk_edwards25519, &half);
-    hk_agree_eighth(&agree->bare.eighth, &half);
-    if (hk_x25519_to_point(&point, agree->ephemeral) != HK_OK) {
-        return false;
-    }
-    memcpy(agree->bare.point, point.bytes, 32);
     return hk_agent_connect(&agree->client, true, reason) == HK_OK;
 }
 
 static void agree_stop(struct agree *agree)
 {
     hk_agent_client_free(agree->client);
-    sqlite3_finalize(agree->bare.insert);
-    sqlite3_close(agree->bare.database);
+    bench_bare_stop(&agree->bare);
     bench_world_stop(&agree->world);
-    if (agree->bare.endpoint != NULL) {
-        hk_endpoint_free(agree->bare.endpoint);
-    }
-    for (int i = 0; i < 2; i++) {
-        pid_t child = i == 0 ? agree->bare.echo_service : agree->bare.echo_socket;
-        if (child > 0) {
-            kill(child, SIGKILL);
-            waitpid(child, NULL, 0);
-        }
-    }
 }
 
 bool bench_agree_agent(struct bench_result *result, const struct bench_settings *settings)
@@ -204,6 +82,7 @@ bool bench_agree_agent(struct bench_result *result, const struct bench_settings 
 /* --- a large file, beside stock age with a plain key --- */
 
 #define FILE_MIB 256
+#define FILE_MIB_QUICK 16
 
 struct file {
     struct bench_world world;
@@ -251,13 +130,13 @@ static bool read_line(const char *path, char *line, size_t size)
     return fine;
 }
 
-static bool make_plain_file(const char *path)
+static bool make_plain_file(const char *path, int mib)
 {
     static uint8_t block[1 << 20];
     FILE *stream = fopen(path, "w");
     bool fine = stream != NULL;
     hk_random(block, sizeof(block));
-    for (int i = 0; fine && i < FILE_MIB; i++) {
+    for (int i = 0; fine && i < mib; i++) {
         fine = fwrite(block, sizeof(block), 1, stream) == 1;
     }
     return stream != NULL && fclose(stream) == 0 && fine;
@@ -278,7 +157,7 @@ static bool file_start(struct file *file, const struct bench_settings *settings)
     for (int i = 0; i < 2; i++) {
         snprintf(file->encrypted[i], sizeof(file->encrypted[i]), "%s/%d.age", directory, i);
     }
-    if (!make_plain_file(plain) ||
+    if (!make_plain_file(plain, settings->quick ? FILE_MIB_QUICK : FILE_MIB) ||
         !bench_run(&file->world, text,
                    (const char *const[]){"halfkey", "key", "export", "files", "--format", "age", NULL}) ||
         !read_line(text, recipient[0], sizeof(recipient[0])) ||

@@ -33,6 +33,11 @@ static bool time_one(bench_function function, const struct bench_plan *plan, siz
     return fine;
 }
 
+struct timed {
+    const struct bench_plan *plan;
+    size_t thing_times, baseline_times;
+};
+
 /* How often a function must run to fill a sample; also its warm-up. */
 static bool calibrate(bench_function function, const struct bench_plan *plan, size_t *times)
 {
@@ -47,33 +52,49 @@ static bool calibrate(bench_function function, const struct bench_plan *plan, si
     }
 }
 
-bool bench_measure(struct bench_result *result, const struct bench_plan *plan)
+static bool take_times(void *context, double *thing, double *baseline)
+{
+    struct timed *timed = context;
+    const struct bench_plan *plan = timed->plan;
+    *baseline = 0;
+    return time_one(plan->thing, plan, timed->thing_times, thing) &&
+           (plan->baseline == NULL || time_one(plan->baseline, plan, timed->baseline_times, baseline));
+}
+
+bool bench_measure_samples(struct bench_result *result, const struct bench_samples *samples)
 {
     static double thing[BENCH_SAMPLES_MAX], baseline[BENCH_SAMPLES_MAX], ratio[BENCH_SAMPLES_MAX];
-    size_t thing_times, baseline_times = 0, count = 0;
+    size_t count = 0;
     double start = bench_now(BENCH_WALL);
-    if (!calibrate(plan->thing, plan, &thing_times) ||
-        (plan->baseline != NULL && !calibrate(plan->baseline, plan, &baseline_times))) {
-        return false;
-    }
+    bool compares = false;
     while (count < SAMPLES_MIN ||
-           (count < BENCH_SAMPLES_MAX && bench_now(BENCH_WALL) - start < plan->seconds)) {
-        if (!time_one(plan->thing, plan, thing_times, &thing[count])) {
+           (count < BENCH_SAMPLES_MAX && bench_now(BENCH_WALL) - start < samples->seconds)) {
+        if (!samples->take(samples->context, &thing[count], &baseline[count])) {
             return false;
         }
-        if (plan->baseline != NULL) {
-            if (!time_one(plan->baseline, plan, baseline_times, &baseline[count])) {
-                return false;
-            }
-            ratio[count] = thing[count] / baseline[count];
-        }
+        compares = baseline[count] > 0;
+        ratio[count] = !compares         ? 0
+                       : samples->faster ? baseline[count] / thing[count]
+                                         : thing[count] / baseline[count];
         count++;
     }
     *result = (struct bench_result){.samples = count};
     result->thing = bench_spread_of(thing, count);
-    if (plan->baseline != NULL) {
+    if (compares) {
         result->baseline = bench_spread_of(baseline, count);
         result->ratio = bench_spread_of(ratio, count);
     }
     return true;
+}
+
+bool bench_measure(struct bench_result *result, const struct bench_plan *plan)
+{
+    struct timed timed = {.plan = plan};
+    if (!calibrate(plan->thing, plan, &timed.thing_times) ||
+        (plan->baseline != NULL && !calibrate(plan->baseline, plan, &timed.baseline_times))) {
+        return false;
+    }
+    return bench_measure_samples(
+        result, &(struct bench_samples){
+                    .take = take_times, .context = &timed, .seconds = plan->seconds, .faster = plan->faster});
 }

@@ -30,10 +30,23 @@ struct bench_plan {
     bench_function thing, baseline; /* baseline may be NULL: no ratio then */
     void *context;
     double seconds; /* about how long to sample, warm-up included */
+    bool faster;    /* the ratio is baseline / thing: how many times as fast the thing is */
+};
+
+/* One sample of a row whose thing and baseline cannot be run a number of times: seconds for one of each, or
+ * any other two figures whose ratio is asked for. */
+struct bench_samples {
+    bool (*take)(void *context, double *thing, double *baseline);
+    void *context;
+    double seconds;
+    bool faster;
 };
 
 /* Measures; false if thing or baseline failed. At least 21 samples whatever `seconds` says. */
 bool bench_measure(struct bench_result *result, const struct bench_plan *plan);
+
+/* The same with samples that `take` makes. */
+bool bench_measure_samples(struct bench_result *result, const struct bench_samples *samples);
 
 /* Median and percentiles of `count` values, which are sorted in place. */
 struct bench_spread bench_spread_of(double *values, size_t count);
