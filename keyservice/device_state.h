@@ -17,7 +17,8 @@ struct hk_device_states;
 struct hk_device_states *hk_device_states_new(void) HK_CHECK; /* NULL: no memory */
 void hk_device_states_free(struct hk_device_states *states);  /* when nothing is inside */
 
-/* One operation more. HK_REVOKED if the device is closing, HK_BUSY without memory. */
+#define HK_DEVICE_INSIDE_MAX 128 /* half of what the transport takes at once */
+/* One operation more. HK_REVOKED if the device is closing, HK_BUSY without memory or with so many inside. */
 HK_CHECK enum hk_error hk_device_enter(struct hk_device_states *states, const uint8_t serial[HK_ID_BYTES]);
 /* One less, after hk_device_enter; the last one runs the continuations of those who close the device. */
 void hk_device_leave(struct hk_device_states *states, const uint8_t serial[HK_ID_BYTES]);

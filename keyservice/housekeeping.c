@@ -98,6 +98,10 @@ static void sweep(struct hk_server *server)
 {
     uint64_t now = hk_now();
     hk_session_table_sweep(server->sessions);
+    struct hk_listener *listener = atomic_load(&server->listener_ready) ? server->listener : NULL;
+    if (listener != NULL) {
+        hk_listener_sweep(listener);
+    }
     hk_invitations_sweep(server->invitations, now);
     hk_enrolments_sweep(server->enrolments, now);
 }

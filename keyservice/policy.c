@@ -9,18 +9,26 @@
 #include "crypto/random.h"
 
 #define PLACES 4096
-#define A_SECOND 500
-#define AT_ONCE 3000
+
+/* How fast an allowance comes back, and how much of it there is. */
+struct rate {
+    uint32_t a_second, at_once;
+};
+static const struct rate of_address = {500, 3000}, of_all = {1000, 4000}, of_address_in_need = {1, 14};
+
+struct bucket {
+    uint32_t used, at; /* monotonic seconds */
+};
 
 struct hk_policy {
     atomic_int registration;
-    _Atomic uint64_t quota;
+    _Atomic uint64_t quota, refused;
     pthread_mutex_t lock;
     uint8_t key[crypto_shorthash_KEYBYTES]; /* so that nobody can choose whose place to share */
-    struct {
-        uint32_t used;
-        uint32_t at; /* monotonic seconds */
+    struct place {
+        struct bucket usual, in_need;
     } place[PLACES];
+    struct bucket all;
 };
 
 struct hk_policy *hk_policy_new(void)
@@ -57,8 +65,20 @@ uint64_t hk_policy_quota(const struct hk_policy *policy)
     return atomic_load(&policy->quota);
 }
 
-enum hk_error hk_policy_spend(struct hk_policy *policy, const struct hk_peer *peer,
-                              enum hk_stranger_cost cost)
+/* True if there is room for `cost`, which is then taken unless it is 0: room for 1 is then asked for. */
+static bool take(struct bucket *bucket, const struct rate *rate, uint32_t now, uint32_t cost)
+{
+    uint64_t back = (uint64_t)(now - bucket->at) * rate->a_second;
+    bucket->used = back >= bucket->used ? 0 : bucket->used - (uint32_t)back;
+    bucket->at = now;
+    bool room = bucket->used + (cost != 0 ? cost : 1) <= rate->at_once;
+    bucket->used += room ? cost : 0;
+    return room;
+}
+
+/* When all strangers together ask too much, each address keeps a little: a flood from a thousand of them
+ * cannot lock out the one that has asked for nothing yet. */
+static enum hk_error spend(struct hk_policy *policy, const struct hk_peer *peer, uint32_t cost)
 {
     if (peer->is_local) {
         return HK_OK;
@@ -67,16 +87,34 @@ enum hk_error hk_policy_spend(struct hk_policy *policy, const struct hk_peer *pe
     bool is_v4 = sodium_memcmp(peer->address, mapped, sizeof(mapped)) == 0;
     uint8_t hash[crypto_shorthash_BYTES];
     (void)crypto_shorthash(hash, peer->address, is_v4 ? 16 : 8, policy->key); /* IPv6: the network */
-    size_t n = (hash[0] | (size_t)hash[1] << 8) % PLACES;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    struct place *place = &policy->place[(hash[0] | (size_t)hash[1] << 8) % PLACES];
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    uint32_t now = (uint32_t)time.tv_sec;
     (void)pthread_mutex_lock(&policy->lock);
-    uint64_t passed = (uint32_t)now.tv_sec - policy->place[n].at, back = passed * A_SECOND;
-    uint32_t used = policy->place[n].used;
-    used = back >= used ? 0 : used - (uint32_t)back;
-    enum hk_error error = used + (uint32_t)cost > AT_ONCE ? HK_OVER_QUOTA : HK_OK;
-    policy->place[n].used = used + (error == HK_OK ? (uint32_t)cost : 0);
-    policy->place[n].at = (uint32_t)now.tv_sec;
+    bool allowed = take(&place->usual, &of_address, now, cost) &&
+                   (take(&policy->all, &of_all, now, cost) ||
+                    take(&place->in_need, &of_address_in_need, now, cost));
     (void)pthread_mutex_unlock(&policy->lock);
+    return allowed ? HK_OK : HK_OVER_QUOTA;
+}
+
+enum hk_error hk_policy_spend(struct hk_policy *policy, const struct hk_peer *peer,
+                              enum hk_stranger_cost cost)
+{
+    enum hk_error error = spend(policy, peer, (uint32_t)cost);
+    if (error != HK_OK) {
+        atomic_fetch_add(&policy->refused, 1);
+    }
     return error;
+}
+
+bool hk_policy_has_left(struct hk_policy *policy, const struct hk_peer *peer)
+{
+    return spend(policy, peer, 0) == HK_OK;
+}
+
+uint64_t hk_policy_refused(const struct hk_policy *policy)
+{
+    return atomic_load(&policy->refused);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "keyservice/admission.h"
 #include "keyservice/console.h"
@@ -11,6 +12,8 @@
 #include "protocol/seam.h"
 
 #define STOP_MS 10000
+#define DESCRIPTORS_KEPT 128       /* for files and for connections that still greet */
+#define CONNECTIONS_AN_ADDRESS 256 /* that no device has used */
 
 /* ---- frames ---- */
 
@@ -28,9 +31,13 @@ static void on_handshake(struct hk_server *server, struct hk_reply *reply, const
     struct hk_peer peer;
     hk_reply_peer(reply, &peer);
     enum hk_error error = hk_policy_spend(server->policy, &peer, HK_COST_HANDSHAKE);
-    if (error == HK_OK) {
-        error = hk_session_table_accept(server->sessions, frame, out, &size);
+    if (error != HK_OK) { /* before anything is computed */
+        uint8_t hint[HK_FRAME_HINT_BYTES];
+        hk_frame_hint(hint, NULL, error);
+        hk_reply_refuse(reply, hint, sizeof(hint));
+        return;
     }
+    error = hk_session_table_accept(server->sessions, frame, out, &size);
     if (error == HK_OK) {
         hk_reply_send(reply, out, size);
     } else {
@@ -53,9 +60,7 @@ static void on_request(struct hk_server *server, struct hk_reply *reply, const s
         hk_reply_drop(reply);
         return;
     }
-    if (session->has_remote_static) {
-        hk_reply_mark(reply, session->remote_static);
-    }
+    hk_reply_mark(reply, session->has_remote_static ? session->remote_static : NULL);
     if (what == HK_OPENED_REPEAT) {
         hk_reply_send(reply, plain, size);
     } else if (what == HK_OPENED_PENDING) {
@@ -139,14 +144,32 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     return error;
 }
 
+/* nng accepts nothing for a while when the limit of descriptors is reached, so that is left alone. */
+static size_t connections_max(void)
+{
+    struct rlimit files;
+    bool known = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY;
+    return !known ? 0 : files.rlim_cur > 4 * DESCRIPTORS_KEPT ? files.rlim_cur - DESCRIPTORS_KEPT : files.rlim_cur / 2;
+}
+
+static bool on_connection(void *argument, const struct hk_peer *peer)
+{
+    const struct hk_server *server = argument;
+    return hk_policy_has_left(server->policy, peer);
+}
+
 static enum hk_error listen_on(struct hk_server *server, const struct hk_options *options, char reason[256])
 {
     const char *urls[HK_LISTEN_URLS], *why = NULL;
     for (size_t i = 0; i < options->listen_count; i++) {
         urls[i] = options->listen[i];
     }
-    struct hk_listener_setup setup = {
-        .urls = urls, .url_count = options->listen_count, .request = on_frame, .argument = server};
+    struct hk_listener_setup setup = {.urls = urls,
+                                      .url_count = options->listen_count,
+                                      .limits = {connections_max(), CONNECTIONS_AN_ADDRESS},
+                                      .request = on_frame,
+                                      .admit = on_connection,
+                                      .argument = server};
     enum hk_error error = hk_listener_new(&server->listener, &setup, &why);
     if (error != HK_OK) {
         (void)snprintf(reason, 256, "%.100s: %.140s", urls[0], why != NULL ? why : hk_strerror(error));
@@ -182,6 +205,7 @@ enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *o
         hk_server_stop(server);
         return error;
     }
+    atomic_store(&server->listener_ready, true);
     *out = server;
     return HK_OK;
 }

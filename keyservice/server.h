@@ -39,6 +39,7 @@ struct hk_server {
     struct hk_enrolments *enrolments;
     struct hk_refusals *refusals; /* the writer's thread alone */
     struct hk_housekeeping *housekeeping;
+    atomic_bool listener_ready; /* for threads that were there before it */
     atomic_bool stopping;
     char address[HK_ADDRESS_MAX + 1];
 };

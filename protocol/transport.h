@@ -60,6 +60,12 @@ struct hk_peer {
     uint8_t address[16]; /* IPv6, or IPv4 mapped into it; zero over ipc */
 };
 
+/* How many connections there may be; 0: no limit. */
+struct hk_pipe_limits {
+    size_t total;       /* one more takes the place of the oldest that no device has used, or is turned away */
+    size_t per_address; /* that no device has used */
+};
+
 struct hk_listener_setup {
     const char *const
         *urls;        /* checked before by hk_address_check_url; a tcp host of "*" takes IPv6 and IPv4 */
@@ -68,6 +74,7 @@ struct hk_listener_setup {
     /* A request. Runs in a thread of nng, several at once; must not block. `frame` is the callee's to change
      * and valid until the reply is sent or dropped, which must happen once, in any thread, now or later. */
     void (*request)(void *argument, struct hk_reply *reply, uint8_t *frame, size_t size);
+    struct hk_pipe_limits limits;
     /* Asked once for each new connection; false turns it away. May be NULL. */
     bool (*admit)(void *argument, const struct hk_peer *peer);
     void *argument;
@@ -95,9 +102,16 @@ void hk_reply_drop(struct hk_reply *reply);
 uint32_t hk_reply_pipe(const struct hk_reply *reply) HK_CHECK;
 void hk_reply_peer(const struct hk_reply *reply, struct hk_peer *out);
 
-/* Notes that authentic frames of the device with this static key come over the reply's connection. Cheap when
- * it is noted already. */
-void hk_reply_mark(struct hk_reply *reply, const uint8_t static_key[32]);
+/* Notes that an authentic frame of the device with this static key (NULL: of a stranger) came over the reply's
+ * connection. Cheap when it is noted already. */
+void hk_reply_mark(struct hk_reply *reply, const uint8_t *static_key);
+/* Sends the first refusal on a connection; later ones close it, unless a device uses it. */
+void hk_reply_refuse(struct hk_reply *reply, const void *frame, size_t size);
+/* Closes connections that carried no authentic frame within ten seconds, or as a stranger's none for two
+ * minutes. To be called every few seconds. (A connection that does not even finish the transport's own
+ * greeting, nng ends after ten seconds.) */
+void hk_listener_sweep(struct hk_listener *listener);
+size_t hk_listener_connections(struct hk_listener *listener) HK_CHECK;
 /* Closes every connection that is marked with this key, and with it what is still queued on it. */
 void hk_listener_close_marked(struct hk_listener *listener, const uint8_t static_key[32]);
 /* Closes one connection. */

@@ -158,9 +158,13 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         }
     }
     const struct hk_listener_setup *setup = &listener->setup;
+    uint32_t evicted = 0;
     if (listener->stopping || (setup->admit != NULL && !setup->admit(setup->argument, &peer)) ||
-        !hk_pipes_add(listener->pipes, id, &peer)) {
+        !hk_pipes_add(listener->pipes, id, &peer, &evicted)) {
         nng_pipe_close(pipe);
+    }
+    if (evicted != 0) {
+        hk_listener_close_pipe(listener, evicted);
     }
 }
 
@@ -174,9 +178,38 @@ void hk_reply_peer(const struct hk_reply *reply, struct hk_peer *out)
     hk_pipes_peer(reply->listener->pipes, reply->pipe, out);
 }
 
-void hk_reply_mark(struct hk_reply *reply, const uint8_t static_key[32])
+void hk_reply_mark(struct hk_reply *reply, const uint8_t *static_key)
 {
     hk_pipes_mark(reply->listener->pipes, reply->pipe, static_key);
+}
+
+void hk_reply_refuse(struct hk_reply *reply, const void *frame, size_t size)
+{
+    if (!hk_pipes_warn(reply->listener->pipes, reply->pipe)) {
+        hk_reply_send(reply, frame, size);
+        return;
+    }
+    struct hk_listener *listener = reply->listener;
+    uint32_t pipe = reply->pipe;
+    hk_reply_drop(reply);
+    hk_listener_close_pipe(listener, pipe);
+}
+
+void hk_listener_sweep(struct hk_listener *listener)
+{
+    uint32_t found[32];
+    size_t count;
+    do {
+        count = hk_pipes_take_silent(listener->pipes, found, sizeof(found) / sizeof(found[0]));
+        for (size_t i = 0; i < count; i++) {
+            hk_listener_close_pipe(listener, found[i]);
+        }
+    } while (count != 0);
+}
+
+size_t hk_listener_connections(struct hk_listener *listener)
+{
+    return hk_pipes_count(listener->pipes);
 }
 
 void hk_listener_close_pipe(struct hk_listener *listener, uint32_t pipe)
@@ -307,7 +340,7 @@ enum hk_error hk_listener_new(struct hk_listener **out, const struct hk_listener
                               const char **reason)
 {
     struct hk_listener *listener = calloc(1, sizeof(*listener));
-    struct hk_pipes *pipes = hk_pipes_new();
+    struct hk_pipes *pipes = hk_pipes_new(&setup->limits);
     int result = NNG_ENOMEM;
     if (setup->url_count == 0 || setup->url_count > HK_LISTEN_URLS) {
         result = NNG_EINVAL;
