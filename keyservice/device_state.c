@@ -92,8 +92,8 @@ enum hk_error hk_device_enter(struct hk_device_states *states, const uint8_t ser
 {
     struct shard *shard = lock(states, serial);
     struct state *state = find_or_make(shard, serial);
-    enum hk_error error = state == NULL                            ? HK_BUSY
-                          : state->closing                         ? HK_REVOKED
+    enum hk_error error = state == NULL                           ? HK_BUSY
+                          : state->closing                        ? HK_REVOKED
                           : state->inside >= HK_DEVICE_INSIDE_MAX ? HK_BUSY
                                                                   : HK_OK;
     if (error == HK_OK) {

@@ -92,9 +92,9 @@ static enum hk_error spend(struct hk_policy *policy, const struct hk_peer *peer,
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
     uint32_t now = (uint32_t)time.tv_sec;
     (void)pthread_mutex_lock(&policy->lock);
-    bool allowed = take(&place->usual, &of_address, now, cost) &&
-                   (take(&policy->all, &of_all, now, cost) ||
-                    take(&place->in_need, &of_address_in_need, now, cost));
+    bool allowed =
+        take(&place->usual, &of_address, now, cost) &&
+        (take(&policy->all, &of_all, now, cost) || take(&place->in_need, &of_address_in_need, now, cost));
     (void)pthread_mutex_unlock(&policy->lock);
     return allowed ? HK_OK : HK_OVER_QUOTA;
 }

@@ -25,10 +25,11 @@ bool hk_policy_registration_is_open(const struct hk_policy *policy) HK_CHECK;
 uint64_t hk_policy_quota(
     const struct hk_policy *policy) HK_CHECK; /* share operations a minute; 0: no limit */
 
-/* What a stranger's step costs of its address's allowance: 500 a second, 3,000 at once. All addresses together
- * have 1,000 a second and 4,000 at once; beyond that, one has 1 a second and 14 at once. */
+/* What a stranger's step costs of its address's allowance: 500 a second, 3,000 at once. All addresses
+ * together have 1,000 a second and 4,000 at once; beyond that, one has 1 a second and 14 at once. */
 enum hk_stranger_cost {
     HK_COST_HANDSHAKE = 1,
+    HK_COST_HINT = 1,
     HK_COST_REQUEST = 1,
     HK_COST_CREATE = 10,
     HK_COST_REVOKE = 10

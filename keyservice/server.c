@@ -17,11 +17,20 @@
 
 /* ---- frames ---- */
 
-static void send_hint(struct hk_reply *reply, const struct hk_frame *frame, enum hk_error error)
+/* What nobody has proved to have sent is answered out of its address's allowance. */
+static void send_hint(struct hk_server *server, struct hk_reply *reply, const struct hk_frame *frame,
+                      enum hk_error error)
 {
     uint8_t hint[HK_FRAME_HINT_BYTES];
-    hk_frame_hint(hint, frame != NULL ? frame->session : NULL, error);
-    hk_reply_send(reply, hint, sizeof(hint));
+    struct hk_peer peer;
+    hk_reply_peer(reply, &peer);
+    enum hk_error allowed = hk_policy_spend(server->policy, &peer, HK_COST_HINT);
+    hk_frame_hint(hint, frame != NULL ? frame->session : NULL, allowed == HK_OK ? error : allowed);
+    if (allowed == HK_OK) {
+        hk_reply_send(reply, hint, sizeof(hint));
+    } else {
+        hk_reply_refuse(reply, hint, sizeof(hint));
+    }
 }
 
 static void on_handshake(struct hk_server *server, struct hk_reply *reply, const struct hk_frame *frame)
@@ -41,7 +50,7 @@ static void on_handshake(struct hk_server *server, struct hk_reply *reply, const
     if (error == HK_OK) {
         hk_reply_send(reply, out, size);
     } else {
-        send_hint(reply, frame, error == HK_AUTH ? HK_UNKNOWN_DEVICE : hk_wire_error(error));
+        send_hint(server, reply, frame, error == HK_AUTH ? HK_UNKNOWN_DEVICE : hk_wire_error(error));
     }
 }
 
@@ -53,7 +62,7 @@ static void on_request(struct hk_server *server, struct hk_reply *reply, const s
     enum hk_opened what;
     enum hk_error error = hk_session_table_open(server->sessions, frame, &session, &what, plain, &size);
     if (error == HK_NOT_FOUND) {
-        send_hint(reply, frame, error);
+        send_hint(server, reply, frame, error);
         return;
     }
     if (error != HK_OK) { /* not authentic: not even worth an answer */
@@ -92,13 +101,13 @@ static void on_frame(void *argument, struct hk_reply *reply, uint8_t *bytes, siz
     struct hk_frame frame;
     enum hk_error error = hk_frame_parse(&frame, bytes, size);
     if (error != HK_OK) {
-        send_hint(reply, NULL, hk_wire_error(error));
+        send_hint(server, reply, NULL, hk_wire_error(error));
     } else if (frame.type == HK_FRAME_HANDSHAKE_IK || frame.type == HK_FRAME_HANDSHAKE_NK) {
         on_handshake(server, reply, &frame);
     } else if (frame.type == HK_FRAME_REQUEST) {
         on_request(server, reply, &frame);
     } else {
-        send_hint(reply, NULL, HK_BAD_ENCODING);
+        send_hint(server, reply, NULL, HK_BAD_ENCODING);
     }
 }
 
@@ -149,7 +158,9 @@ static size_t connections_max(void)
 {
     struct rlimit files;
     bool known = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY;
-    return !known ? 0 : files.rlim_cur > 4 * DESCRIPTORS_KEPT ? files.rlim_cur - DESCRIPTORS_KEPT : files.rlim_cur / 2;
+    return !known                                  ? 0
+           : files.rlim_cur > 4 * DESCRIPTORS_KEPT ? files.rlim_cur - DESCRIPTORS_KEPT
+                                                   : files.rlim_cur / 2;
 }
 
 static bool on_connection(void *argument, const struct hk_peer *peer)
@@ -210,6 +221,8 @@ enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *o
     return HK_OK;
 }
 
+/* The listener is left as it is: nng may wait for ever when a socket is closed under load, and the process
+ * ends anyway. It calls nobody any more. */
 void hk_server_stop(struct hk_server *server)
 {
     atomic_store(&server->stopping, true);
@@ -220,9 +233,6 @@ void hk_server_stop(struct hk_server *server)
         hk_console(HK_LEVEL_WARNING, "stopped-with-replies-open", "%s", "");
         hk_vault_close(server->vault);
         return;
-    }
-    if (server->listener != NULL) {
-        hk_listener_free(server->listener);
     }
     if (server->sessions != NULL) {
         hk_session_table_free(server->sessions);

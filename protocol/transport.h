@@ -58,11 +58,12 @@ struct hk_reply; /* the right to answer one request, once */
 struct hk_peer {
     bool is_local;       /* over ipc */
     uint8_t address[16]; /* IPv6, or IPv4 mapped into it; zero over ipc */
+    uint16_t port;       /* as on the wire */
 };
 
 /* How many connections there may be; 0: no limit. */
 struct hk_pipe_limits {
-    size_t total;       /* one more takes the place of the oldest that no device has used, or is turned away */
+    size_t total; /* one more takes the place of the oldest that no device has used, or is turned away */
     size_t per_address; /* that no device has used */
 };
 
@@ -102,10 +103,10 @@ void hk_reply_drop(struct hk_reply *reply);
 uint32_t hk_reply_pipe(const struct hk_reply *reply) HK_CHECK;
 void hk_reply_peer(const struct hk_reply *reply, struct hk_peer *out);
 
-/* Notes that an authentic frame of the device with this static key (NULL: of a stranger) came over the reply's
- * connection. Cheap when it is noted already. */
+/* Notes that an authentic frame of the device with this static key (NULL: of a stranger) came over the
+ * reply's connection. Cheap when it is noted already. */
 void hk_reply_mark(struct hk_reply *reply, const uint8_t *static_key);
-/* Sends the first refusal on a connection; later ones close it, unless a device uses it. */
+/* Sends the first refusal on a connection; later ones are dropped unless a device uses it. */
 void hk_reply_refuse(struct hk_reply *reply, const void *frame, size_t size);
 /* Closes connections that carried no authentic frame within ten seconds, or as a stranger's none for two
  * minutes. To be called every few seconds. (A connection that does not even finish the transport's own

@@ -4,8 +4,8 @@
  * whose authentic frames came over it, so that a revocation can close all of them; one that more than four
  * devices use counts as marked with every key. One that carries no authentic frame within HK_PIPE_SILENT
  * seconds, or as a stranger's none for HK_PIPE_STRANGER seconds, is to be closed; so is the oldest of those
- * when there is room for no further one. A device's may be idle for ever. All functions may be called from any
- * thread. */
+ * when there is room for no further one. A device's may be idle for ever. All functions may be called from
+ * any thread. */
 #ifndef HALFKEY_PROTOCOL_TRANSPORT_PIPES_H
 #define HALFKEY_PROTOCOL_TRANSPORT_PIPES_H
 
@@ -34,7 +34,7 @@ void hk_pipes_sent(struct hk_pipes *pipes, uint32_t id);
 void hk_pipes_peer(struct hk_pipes *pipes, uint32_t id, struct hk_peer *out);
 /* An authentic frame came over it, of the device with this key; NULL: of a stranger. */
 void hk_pipes_mark(struct hk_pipes *pipes, uint32_t id, const uint8_t *key);
-/* True if it was asked before and no device uses it: then it is to be closed. */
+/* True if it was asked before and no device uses it: then it is not worth an answer. */
 bool hk_pipes_warn(struct hk_pipes *pipes, uint32_t id) HK_CHECK;
 /* Up to `max` connections that have been silent for too long; their number. */
 size_t hk_pipes_take_silent(struct hk_pipes *pipes, uint32_t *out, size_t max) HK_CHECK;

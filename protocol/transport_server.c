@@ -10,6 +10,7 @@
 
 #include "protocol/transport.h"
 #include "protocol/transport_pipes.h"
+#include "protocol/transport_shut.h"
 
 #define CONTEXTS 256
 #define SEND_TIMEOUT_MS 3000
@@ -152,9 +153,11 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
             peer.is_local = false;
             peer.address[10] = peer.address[11] = 0xff;
             memcpy(peer.address + 12, &address.s_in.sa_addr, 4);
+            peer.port = address.s_in.sa_port;
         } else if (address.s_family == NNG_AF_INET6) {
             peer.is_local = false;
             memcpy(peer.address, address.s_in6.sa_addr, 16);
+            peer.port = address.s_in6.sa_port;
         }
     }
     const struct hk_listener_setup *setup = &listener->setup;
@@ -185,26 +188,41 @@ void hk_reply_mark(struct hk_reply *reply, const uint8_t *static_key)
 
 void hk_reply_refuse(struct hk_reply *reply, const void *frame, size_t size)
 {
-    if (!hk_pipes_warn(reply->listener->pipes, reply->pipe)) {
+    if (hk_pipes_warn(reply->listener->pipes, reply->pipe)) {
+        hk_reply_drop(reply);
+    } else {
         hk_reply_send(reply, frame, size);
-        return;
     }
-    struct hk_listener *listener = reply->listener;
-    uint32_t pipe = reply->pipe;
-    hk_reply_drop(reply);
-    hk_listener_close_pipe(listener, pipe);
+}
+
+/* Descriptors are given out from the lowest one on, so ours are not far above their number; a connection
+ * that is not found there, or that is not of the network, is left to nng. */
+#define CLOSE_AT_ONCE 32
+#define DESCRIPTORS_BEYOND 4096
+static void close_pipes(struct hk_listener *listener, const uint32_t *pipes, size_t count)
+{
+    struct hk_peer peers[CLOSE_AT_ONCE];
+    for (size_t i = 0; i < count; i++) {
+        hk_pipes_peer(listener->pipes, pipes[i], &peers[i]);
+    }
+    int end = (int)(2 * hk_pipes_count(listener->pipes)) + DESCRIPTORS_BEYOND;
+    uint64_t found = hk_shut_down(peers, count, end);
+    for (size_t i = 0; i < count; i++) {
+        if ((found >> i & 1) == 0) {
+            nng_pipe handle;
+            handle.id = pipes[i];
+            nng_pipe_close(handle);
+        }
+    }
 }
 
 void hk_listener_sweep(struct hk_listener *listener)
 {
-    uint32_t found[32];
+    uint32_t found[CLOSE_AT_ONCE];
     size_t count;
-    do {
-        count = hk_pipes_take_silent(listener->pipes, found, sizeof(found) / sizeof(found[0]));
-        for (size_t i = 0; i < count; i++) {
-            hk_listener_close_pipe(listener, found[i]);
-        }
-    } while (count != 0);
+    while ((count = hk_pipes_take_silent(listener->pipes, found, CLOSE_AT_ONCE)) != 0) {
+        close_pipes(listener, found, count);
+    }
 }
 
 size_t hk_listener_connections(struct hk_listener *listener)
@@ -214,22 +232,16 @@ size_t hk_listener_connections(struct hk_listener *listener)
 
 void hk_listener_close_pipe(struct hk_listener *listener, uint32_t pipe)
 {
-    (void)listener;
-    nng_pipe handle;
-    handle.id = pipe;
-    nng_pipe_close(handle);
+    close_pipes(listener, &pipe, 1);
 }
 
 void hk_listener_close_marked(struct hk_listener *listener, const uint8_t static_key[32])
 {
-    uint32_t found[32];
+    uint32_t found[CLOSE_AT_ONCE];
     size_t count;
-    do {
-        count = hk_pipes_take_marked(listener->pipes, static_key, found, sizeof(found) / sizeof(found[0]));
-        for (size_t i = 0; i < count; i++) {
-            hk_listener_close_pipe(listener, found[i]);
-        }
-    } while (count != 0);
+    while ((count = hk_pipes_take_marked(listener->pipes, static_key, found, CLOSE_AT_ONCE)) != 0) {
+        close_pipes(listener, found, count);
+    }
 }
 
 /* ---- listening ---- */
