@@ -167,6 +167,7 @@ enum hk_error hk_agent_call(struct hk_agent_client *client, int timeout_ms)
     hk_agent_message_init(&client->answer);
     enum hk_error error = hk_agent_encode(&client->request, client->buffer, sizeof(client->buffer), &size);
     if (error != HK_OK) {
+        snprintf(client->sentence, sizeof(client->sentence), "%s", hk_strerror(error));
         return error;
     }
     client->used = size;

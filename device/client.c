@@ -6,6 +6,7 @@
 
 #include "crypto/random.h"
 #include "device/client_parts.h"
+#include "protocol/seam.h"
 
 #define TRIES 3
 
@@ -29,7 +30,7 @@ enum hk_error hk_client_new(struct hk_client **out, const char *address, int tim
         return HK_NO_MEMORY;
     }
     client->address = parsed;
-    client->timeout_ms = timeout_ms > 0 ? timeout_ms : HK_TIMEOUT_MS;
+    client->timeout_ms = HK_TEST_TIMEOUT(timeout_ms > 0 ? timeout_ms : HK_TIMEOUT_MS);
     pthread_mutex_init(&client->lock, NULL);
     pthread_mutex_init(&client->opening, NULL);
     error = hk_endpoint_new(&client->endpoint, client->address.url);

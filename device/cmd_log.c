@@ -221,6 +221,7 @@ static int compare(struct hk_console *console, const char *given)
         enum hk_error error = hk_read_file(given, line, sizeof line, &size);
         if (error)
             return error == HK_IO ? hk_fail_file(given) : hk_fail(error, given);
+        line[strcspn(line, "\r\n")] = '\0';
     }
     hk_agent_set_text(hk_console_request(console, HK_AGENT_LOG_AGAINST), HK_A_CODE, line);
     int status = hk_console_ask(console);

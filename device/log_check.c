@@ -46,7 +46,9 @@ enum hk_error hk_log_compare(const struct hk_log_head *one, const struct hk_log_
     if (one->generation != other->generation) {
         return HK_NOT_FOUND;
     }
-    return one->size <= other->size ? extends(one, other, source) : extends(other, one, source);
+    enum hk_error error =
+        one->size <= other->size ? extends(one, other, source) : extends(other, one, source);
+    return error == HK_UNKNOWN_RUN ? HK_LOG_FORKED : error; /* it has no tree of that size to prove from */
 }
 
 enum hk_error hk_log_check_head(const struct hk_log_view *view, const struct hk_log_head *last,
@@ -169,9 +171,9 @@ static void note_own(struct audit *audit, const struct hk_leaf *leaf)
     audit->result->unknown_leaves++;
 }
 
-/* The leaf's report, if its device signed it and it is later than what is known. A report that nobody signed
- * proves nothing, for or against anybody. */
-static void note_report(struct audit *audit, const struct hk_leaf *leaf)
+/* The leaf's report, if it is later than what is known. An honest service writes no report into the log that
+ * its device did not sign: one that nobody signed was made up. */
+static enum hk_error note_report(struct audit *audit, const struct hk_leaf *leaf)
 {
     const struct hk_profile *profile = audit->view->profile;
     for (size_t i = 0; i < profile->device_count; i++) {
@@ -182,12 +184,15 @@ static void note_report(struct audit *audit, const struct hk_leaf *leaf)
         }
         hk_head_decode(&head, leaf->report);
         if (hk_head_verify(HK_HEAD_REPORT, audit->view->account, &head, leaf->report + HK_HEAD_BYTES,
-                           profile->devices[i].report_key) == HK_OK &&
-            (head.generation > known->head.generation ||
-             (head.generation == known->head.generation && head.size >= known->head.size))) {
+                           profile->devices[i].report_key) != HK_OK) {
+            return HK_LOG_FORKED;
+        }
+        if (head.generation > known->head.generation ||
+            (head.generation == known->head.generation && head.size >= known->head.size)) {
             known->head = head;
         }
     }
+    return HK_OK;
 }
 
 /* Who is suspended: what was refused changed nothing. */
@@ -211,7 +216,10 @@ static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes e
         note_own(audit, leaf);
     }
     if (leaf->has_who && leaf->has_report) {
-        note_report(audit, leaf);
+        enum hk_error error = note_report(audit, leaf);
+        if (error != HK_OK) {
+            return error;
+        }
     }
     if (leaf->has_subject && leaf->outcome == 0) {
         note_suspension(audit, leaf);

@@ -17,7 +17,7 @@ struct watch {
     struct hk_log_view view;
     struct hk_log_head last, head;
     uint8_t signature[64];
-    size_t own_count;
+    size_t own_count, own_to_find;
     struct hk_client_own answered[HK_CLIENT_OWN_MAX];
     struct hk_log_own own[HK_CLIENT_OWN_MAX];
     struct hk_log_audit audit;
@@ -99,6 +99,7 @@ static enum hk_error check(struct watch *watch)
 {
     const struct hk_log_source *source = &watch->asker.source;
     watch->own_count = hk_client_own(watch->client, watch->answered, HK_CLIENT_OWN_MAX);
+    watch->own_to_find = watch->own_count;
     for (size_t i = 0; i < watch->own_count; i++) {
         memcpy(watch->own[i].digest, watch->answered[i].digest, 32);
     }
@@ -118,11 +119,11 @@ static enum hk_error check(struct watch *watch)
         for (size_t i = 0; i < watch->audit.device_count; i++) {
             memset(&watch->audit.devices[i].head, 0, sizeof(watch->audit.devices[i].head));
         }
-        watch->own_count = 0; /* what was answered before belongs to the generation that is gone */
+        watch->own_to_find = 0; /* what was answered before belongs to the generation that is gone */
         error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
     }
     return error == HK_OK ? hk_log_audit(&watch->view, &watch->last, &watch->head, watch->own,
-                                         watch->own_count, source, &watch->audit)
+                                         watch->own_to_find, source, &watch->audit)
                           : error;
 }
 

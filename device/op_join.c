@@ -494,8 +494,8 @@ enum hk_error hk_resume_join(struct hk_core *core)
     if (error != HK_UNKNOWN_RUN && error != HK_UNKNOWN_DEVICE) {
         return error;
     }
-    error = ask_status(core);
-    if (error == HK_UNKNOWN_RUN || error == HK_UNKNOWN_DEVICE) {
+    error = ask_status(core); /* unknown-device may have been a hint, which anybody can write */
+    if (error == HK_UNKNOWN_RUN) {
         error = hk_state_remove(&core->home);
         if (error == HK_OK) {
             hk_core_lock(core);

@@ -89,7 +89,7 @@ static enum hk_error check_profile(struct hk_job *job, struct hk_txn *txn)
     return error;
 }
 
-static enum hk_error check_report(const struct hk_job *job)
+enum hk_error hk_admission_check_report(const struct hk_job *job)
 {
     const uint8_t *report = hk_job_bytes(job, HK_F_REPORT);
     if (report == NULL) {
@@ -141,7 +141,7 @@ enum hk_error hk_admission_check(struct hk_job *job, struct hk_txn *txn)
                                 hk_policy_quota(job->server->policy));
     }
     if (error == HK_OK) {
-        error = check_report(job);
+        error = hk_admission_check_report(job);
     }
     if (error == HK_OK) {
         error = hk_device_enter(job->server->devices, job->device.serial);

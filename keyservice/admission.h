@@ -13,6 +13,10 @@ HK_CHECK enum hk_error hk_admission_identify(struct hk_job *job, struct hk_txn *
  * not the current one. HK_NOT_FOUND: the session was closed meanwhile; drop the request unread. */
 HK_CHECK enum hk_error hk_admission_check(struct hk_job *job, struct hk_txn *txn);
 
+/* HK_BAD_SIGNATURE if the request brings a report that the device has not signed: one that must not get into
+ * the log, where other devices would take it for the service's invention. */
+HK_CHECK enum hk_error hk_admission_check_report(const struct hk_job *job);
+
 /* In the writer: whether the device may still be served as it was when it was admitted, and its row now.
  * HK_LOCKED if its epoch has changed since: the request is refused, and not judged. */
 HK_CHECK enum hk_error hk_admission_recheck(struct hk_job *job, struct hk_txn *txn);

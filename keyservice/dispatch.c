@@ -148,7 +148,7 @@ static void refuse(struct hk_job *job, enum hk_error error)
         hk_job_answer(job, error);
         return;
     }
-    job->leaf.has_report = job->leaf.has_report && error != HK_BAD_SIGNATURE;
+    job->leaf.has_report = job->leaf.has_report && hk_admission_check_report(job) == HK_OK;
     job->refusal = error;
     submit(job);
 }

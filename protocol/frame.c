@@ -69,16 +69,18 @@ void hk_frame_hint(uint8_t out[HK_FRAME_HINT_BYTES], const uint8_t *session, enu
     hk_put_u64(out + HK_FRAME_HEADER_BYTES, (uint64_t)error);
 }
 
+/* Anybody on the way can write a hint. These can do no more than make the device try again or give up for
+ * now; what ends a run, an epoch or a device is believed inside a session alone. */
 enum hk_error hk_frame_hinted(const struct hk_frame *frame)
 {
+    static const enum hk_error hints[] = {HK_UNKNOWN_DEVICE, HK_OVER_QUOTA, HK_TOO_LARGE, HK_TOO_OLD,
+                                          HK_BAD_ENCODING,   HK_BUSY,       HK_INTERNAL,  HK_NOT_FOUND,
+                                          HK_UNSUPPORTED,    HK_AUTH,       HK_QUARANTINE};
     uint64_t number = hk_get_u64(frame->body);
-    switch (number) {
-#define NAMED(id, value, name, sentence)                                                                     \
-    case value:                                                                                              \
-        return number == 0 ? HK_BAD_PEER : id;
-        HK_ERRORS(NAMED)
-#undef NAMED
-    default:
-        return HK_BAD_PEER;
+    for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+        if ((uint64_t)hints[i] == number) {
+            return hints[i];
+        }
     }
+    return HK_BAD_PEER;
 }

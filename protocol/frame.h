@@ -49,7 +49,8 @@ void hk_frame_header(uint8_t out[HK_FRAME_HEADER_BYTES], enum hk_frame_type type
 
 /* A whole error hint. `session` may be NULL. */
 void hk_frame_hint(uint8_t out[HK_FRAME_HINT_BYTES], const uint8_t *session, enum hk_error error);
-/* The error that a hint names; HK_BAD_PEER for a number that we do not know. */
+/* The error that a hint names, if it is one that a service says outside of a session (busy, over-quota, no
+ * such session, ...); HK_BAD_PEER for every other. */
 enum hk_error hk_frame_hinted(const struct hk_frame *frame) HK_CHECK;
 
 /* Eight bytes, big endian. */

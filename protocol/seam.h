@@ -1,10 +1,11 @@
 /* seam.h - places at which a test can make a program die or misbehave, and at which it is told a half.
  *
  * In a program built with HK_TEST_SEAMS, HK_SEAM("name") kills the process (SIGKILL) when the environment's
- * HK_CRASH is "name", or "name:3" at the third passage; with HK_SYSCALL "name=NUMBER,A,B,C" the thread makes
- * that system call. HK_TELL("name", half, size) appends the half to the
- * file that the environment's HK_TELL names, for the test that then looks for it where it must not be. In a
- * release build both are nothing at all. */
+ * HK_CRASH is "name", or "name:3" at the third passage; with HK_CRASH_ARMED only passages count while the
+ * file that it names exists; with HK_SYSCALL "name=NUMBER,A,B,C" the thread makes that system call.
+ * HK_TELL("name", half, size) appends the half to the file that the environment's HK_TELL names, for the test
+ * that then looks for it where it must not be. HK_TEST_TIMEOUT(ms) is the environment's HK_TIMEOUT instead of
+ * `ms`, if it is set. In a release build they are nothing at all. */
 #ifndef HALFKEY_PROTOCOL_SEAM_H
 #define HALFKEY_PROTOCOL_SEAM_H
 
@@ -15,7 +16,10 @@ void hk_test_seam(const char *name);
 #define HK_SEAM(name) hk_test_seam(name)
 void hk_test_tell(const char *name, const void *secret, size_t size);
 #define HK_TELL(name, secret, size) hk_test_tell(name, secret, size)
+int hk_test_timeout(int ms);
+#define HK_TEST_TIMEOUT(ms) hk_test_timeout(ms)
 #else
+#define HK_TEST_TIMEOUT(ms) (ms)
 #define HK_SEAM(name) ((void)0)
 #define HK_TELL(name, secret, size) ((void)0)
 #endif

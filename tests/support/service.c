@@ -31,6 +31,20 @@ void hk_test_service_program(char *out, size_t size)
     strcat(out, "/halfkeyd");
 }
 
+static void arm_path(char *out, size_t size, const struct hk_test_service *service)
+{
+    (void)snprintf(out, size, "%s/armed", service->directory);
+}
+
+void hk_test_service_arm(const struct hk_test_service *service)
+{
+    char path[128];
+    arm_path(path, sizeof(path), service);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    (void)close(fd);
+}
+
 static void run(struct hk_test_service *service, int output)
 {
     char path[4096], data[128], log[128];
@@ -52,6 +66,10 @@ static void run(struct hk_test_service *service, int output)
         if (service->crash != NULL) {
             (void)setenv("HK_CRASH", service->crash, 1);
         }
+        if (service->armed_later) {
+            arm_path(log, sizeof(log), service);
+            (void)setenv("HK_CRASH_ARMED", log, 1);
+        }
         (void)execv(path, (char *const *)arguments);
         _exit(127);
     }
@@ -59,6 +77,9 @@ static void run(struct hk_test_service *service, int output)
 
 void hk_test_service_restart(struct hk_test_service *service)
 {
+    char armed[128];
+    arm_path(armed, sizeof(armed), service);
+    (void)unlink(armed);
     int ends[2];
     size_t size = 0;
     char line[sizeof(service->line)];

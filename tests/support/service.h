@@ -17,6 +17,7 @@ struct hk_test_service {
     struct hk_address address;
     const char *options[8]; /* further ones, NULL at the end */
     const char *crash;      /* HK_CRASH for the next start, or NULL */
+    bool armed_later;       /* passages count only from hk_test_service_arm on */
     pid_t pid;              /* 0: does not run */
 };
 
@@ -27,6 +28,8 @@ void hk_test_service_restart(struct hk_test_service *service);
 /* SIGTERM, and its exit status; SIGKILL. */
 int hk_test_service_stop(struct hk_test_service *service);
 void hk_test_service_kill(struct hk_test_service *service);
+/* With armed_later: from now on passages of the seam count. */
+void hk_test_service_arm(const struct hk_test_service *service);
 /* Waits until it has died by itself (a seam); false if it has not in ten seconds. */
 bool hk_test_service_died(struct hk_test_service *service);
 /* The path of the program: BUILD/test/halfkeyd. */
