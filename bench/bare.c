@@ -98,7 +98,7 @@ bool bench_bare_start(struct bench_bare *bare, const char *directory)
     struct hk_scalar half;
     memset(bare, 0, sizeof(*bare));
     hk_scalar_random(&hk_edwards25519, &half);
-    hk_agree_eighth(&bare->eighth, &half);
+    hk_agree_part(&hk_agree_x25519, &bare->eighth, &half);
     crypto_core_ed25519_random(bare->point);
     return start_echo_socket(bare) && start_echo_service(bare) && open_database(bare, directory);
 }
@@ -149,5 +149,5 @@ bool bench_bare_commit(struct bench_bare *bare)
 bool bench_bare_share(struct bench_bare *bare)
 {
     uint8_t share[32];
-    return hk_agree_share(share, &bare->eighth, bare->point, 1) == HK_OK;
+    return hk_agree_share(&hk_agree_x25519, share, &bare->eighth, bare->point, 1) == HK_OK;
 }

@@ -45,8 +45,8 @@ static bool open_one(struct bench_load *load, const struct bench_load_plan *plan
         return false;
     }
     if (connection->member->knows_service) {
-        hk_agree_eighth(&eighth, &connection->member->key[BENCH_AGREE].service);
-        if (hk_agree_share(connection->expected, &eighth, load->points[0], 1) != HK_OK) {
+        hk_agree_part(&hk_agree_x25519, &eighth, &connection->member->key[BENCH_AGREE].service);
+        if (hk_agree_share(&hk_agree_x25519, connection->expected, &eighth, load->points[0], 1) != HK_OK) {
             return false;
         }
     }

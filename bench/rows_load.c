@@ -32,7 +32,7 @@ static bool share_in_process(struct throughput *row)
     if (row->plan.mix.sign > 0) {
         return hk_cosign_answer(service, share, &row->request, &row->half, row->commitments) == HK_OK;
     }
-    return hk_agree_share(share, &row->eighth, row->points[0], 1) == HK_OK;
+    return hk_agree_share(&hk_agree_x25519, share, &row->eighth, row->points[0], 1) == HK_OK;
 }
 
 static double answered(const struct throughput *row, const struct bench_load_result *result)
@@ -77,7 +77,7 @@ static bool throughput_start(struct throughput *row, const struct bench_settings
     memset(row, 0, sizeof(*row));
     hk_scalar_random(&hk_edwards25519, &row->half);
     hk_scalar_random(&hk_edwards25519, &device);
-    hk_agree_eighth(&row->eighth, &row->half);
+    hk_agree_part(&hk_agree_x25519, &row->eighth, &row->half);
     hk_edwards25519.base_mul(&point, &device);
     memcpy(row->group_key, point.bytes, 32);
     memcpy(row->points[0], point.bytes, 32);

@@ -29,8 +29,8 @@ static bool pair_make(struct pair *pair)
     uint8_t secret[32];
     hk_scalar_random(group, &pair->device);
     hk_scalar_random(group, &pair->service);
-    hk_agree_eighth(&pair->device_eighth, &pair->device);
-    hk_agree_eighth(&pair->service_eighth, &pair->service);
+    hk_agree_part(&hk_agree_x25519, &pair->device_eighth, &pair->device);
+    hk_agree_part(&hk_agree_x25519, &pair->service_eighth, &pair->service);
     group->base_mul(&pair->device_point, &pair->device);
     group->base_mul(&pair->service_point, &pair->service);
     group->point_add(&pair->public_point, &pair->device_point, &pair->service_point);
@@ -50,7 +50,7 @@ static bool pair_make(struct pair *pair)
         return false;
     }
     memcpy(pair->point, point.bytes, POINT);
-    hk_agree_mask_make(&pair->ready, &pair->service_point);
+    hk_agree_mask_make(&hk_agree_x25519, &pair->ready, &pair->service_point);
     return true;
 }
 
@@ -73,7 +73,7 @@ static bool run_agree_share(void *context, size_t times)
     struct pair *pair = context;
     uint8_t share[POINT];
     while (times-- > 0) {
-        if (hk_agree_share(share, &pair->service_eighth, pair->point, 1) != HK_OK) {
+        if (hk_agree_share(&hk_agree_x25519, share, &pair->service_eighth, pair->point, 1) != HK_OK) {
             return false;
         }
     }
@@ -101,8 +101,8 @@ static bool decrypt(struct pair *pair, struct hk_agree_mask *mask)
 {
     struct hk_agree_open open;
     uint8_t answer[POINT], shared[32];
-    return hk_agree_begin(&open, mask, pair->ephemeral) == HK_OK &&
-           hk_agree_share(answer, &pair->service_eighth, open.sent, 1) == HK_OK &&
+    return hk_agree_begin(&hk_agree_x25519, &open, mask, pair->ephemeral) == HK_OK &&
+           hk_agree_share(&hk_agree_x25519, answer, &pair->service_eighth, open.sent, 1) == HK_OK &&
            hk_agree_finish(shared, &open, &pair->device_eighth, answer) == HK_OK;
 }
 
@@ -111,7 +111,7 @@ static bool run_decrypt_blinded(void *context, size_t times)
     struct pair *pair = context;
     while (times-- > 0) {
         struct hk_agree_mask mask;
-        hk_agree_mask_make(&mask, &pair->service_point);
+        hk_agree_mask_make(&hk_agree_x25519, &mask, &pair->service_point);
         if (!decrypt(pair, &mask)) {
             return false;
         }

@@ -80,6 +80,41 @@ static bool share_a_point(const struct hk_frost_suite *suite, const struct hk_fr
            memcmp(a->binding, b->hiding, point) == 0 || memcmp(a->binding, b->binding, point) == 0;
 }
 
+enum hk_error hk_cosign_under(struct hk_cosign *request, struct hk_frost_key *key, const uint8_t *public_key,
+                              const struct hk_bytes *root)
+{
+    request->group_key = public_key;
+    request->key = NULL;
+    if (request->suite->signing_key == NULL) {
+        return root == NULL ? HK_OK : HK_WRONG_PURPOSE;
+    }
+    enum hk_error error = request->suite->signing_key(key, public_key, root);
+    if (error == HK_OK) {
+        request->group_key = key->group_key;
+        request->key = key;
+    }
+    return error;
+}
+
+/* What a half counts for under the key that is signed with; the device alone brings the tweak in. */
+static void contribution(struct hk_scalar *out, const struct hk_cosign *request, const struct hk_scalar *half,
+                         int own)
+{
+    const struct hk_group *group = request->suite->group;
+    *out = *half;
+    if (request->key == NULL) {
+        return;
+    }
+    if (request->key->negated) {
+        struct hk_scalar zero;
+        group->scalar_set(&zero, 0);
+        group->scalar_sub(out, &zero, out);
+    }
+    if (own == DEVICE) {
+        group->scalar_add(out, out, &request->key->tweak);
+    }
+}
+
 /* What both sides compute once the list is complete, seen from place `own` with its nonces. */
 struct round {
     struct hk_scalar nonce;     /* hiding + binding * factor of the own side: secret */
@@ -112,6 +147,14 @@ static enum hk_error compute(struct round *round, const struct hk_cosign *reques
     if (group->point_is_identity(&round->commitment)) {
         return HK_BAD_POINT;
     }
+    if (hk_frost_make_even(&round->commitment, suite)) {
+        struct hk_scalar zero;
+        struct hk_point identity;
+        group->scalar_set(&zero, 0);
+        group->scalar_sub(&round->nonce, &zero, &round->nonce);
+        group->point_identity(&identity);
+        group->point_sub(&round->other, &identity, &round->other);
+    }
     hk_frost_challenge(&round->challenge, suite, &round->commitment, request->group_key, request->message,
                        request->size);
     return HK_OK;
@@ -136,11 +179,12 @@ enum hk_error hk_cosign_answer(uint8_t *commitments, uint8_t *share, const struc
     struct hk_frost_commitment list[2];
     struct hk_frost_nonces nonces;
     struct round round;
-    struct hk_scalar z;
+    struct hk_scalar z, w;
     uint8_t digest[HK_FROST_DIGEST_BYTES_MAX];
     HK_WIPE_AT_EXIT(nonces);
     HK_WIPE_AT_EXIT(round);
     HK_WIPE_AT_EXIT(z);
+    HK_WIPE_AT_EXIT(w);
     hk_frost_message_digest(digest, request->suite, request->message, request->size);
     load_entry(&list[DEVICE], request->suite, DEVICE + 1, device);
     enum hk_error error = commit(&nonces, request, half, digest, &list[DEVICE]);
@@ -151,11 +195,25 @@ enum hk_error hk_cosign_answer(uint8_t *commitments, uint8_t *share, const struc
     if ((error = compute(&round, request, digest, &nonces, list, SERVICE)) != HK_OK) {
         return error;
     }
-    group->scalar_mul(&z, &round.challenge, half);
+    contribution(&w, request, half, SERVICE);
+    group->scalar_mul(&z, &round.challenge, &w);
     group->scalar_add(&z, &z, &round.nonce);
     store_entry(commitments, request->suite, &nonces.commitment);
     memcpy(share, z.bytes, group->scalar_bytes);
     return HK_OK;
+}
+
+/* Whether the service's share is what is wrong. */
+static bool share_is_wrong(const struct hk_cosign *request, const struct round *round,
+                           const struct hk_point *service_point, const struct hk_scalar *z)
+{
+    const struct hk_group *group = request->suite->group;
+    struct hk_point identity, counted = *service_point;
+    if (request->key != NULL && request->key->negated) {
+        group->point_identity(&identity);
+        group->point_sub(&counted, &identity, &counted);
+    }
+    return !hk_frost_share_holds(group, z, &round->other, &round->challenge, &counted);
 }
 
 /* Adds the device's share to the service's `z` and lets the signature out only if it verifies. */
@@ -168,17 +226,16 @@ static enum hk_error finish(uint8_t *signature, const struct hk_cosign *request,
     struct hk_scalar sum;
     HK_WIPE_AT_EXIT(made);
     HK_WIPE_AT_EXIT(sum);
-    group->scalar_mul(&sum, &round->challenge, half);
+    contribution(&sum, request, half, DEVICE);
+    group->scalar_mul(&sum, &round->challenge, &sum);
     group->scalar_add(&sum, &sum, &round->nonce);
     group->scalar_add(&sum, &sum, z);
-    memcpy(made, round->commitment.bytes, group->point_bytes);
-    memcpy(made + group->point_bytes, sum.bytes, group->scalar_bytes);
+    hk_frost_put_signature(made, request->suite, &round->commitment, &sum);
     if (hk_frost_verify(request->suite, made, request->group_key, request->message, request->size) == HK_OK) {
-        memcpy(signature, made, group->point_bytes + group->scalar_bytes);
+        memcpy(signature, made, hk_frost_signature_bytes(request->suite));
         return HK_OK;
     }
-    return hk_frost_share_holds(group, z, &round->other, &round->challenge, service_point) ? HK_BAD_SIGNATURE
-                                                                                           : HK_BAD_PROOF;
+    return share_is_wrong(request, round, service_point, z) ? HK_BAD_PROOF : HK_BAD_SIGNATURE;
 }
 
 enum hk_error hk_cosign_finish(uint8_t *signature, struct hk_frost_nonces *nonces,

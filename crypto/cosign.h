@@ -13,8 +13,9 @@
  * commitment entry (identifier, hiding, binding), group key, key id, epoch, 1 or 2)): a random generator that
  * repeats gives the identical answer or an independent nonce, never two answers under one nonce. The device's
  * are H3(H("frost/device", 32 random bytes, d, request id, H4(message), group key, key id, epoch, 1 or 2)),
- * kept in locked memory by the caller and consumed by the first answer. H4 is collision resistant and stands
- * for the message so that a long one is read once less. */
+ * kept in locked memory by the caller and consumed by the first answer. The group key is the one signed
+ * under, after a tweak. H4 is collision resistant and stands for the message so that a long one is read once
+ * less. */
 #ifndef HALFKEY_CRYPTO_COSIGN_H
 #define HALFKEY_CRYPTO_COSIGN_H
 
@@ -27,21 +28,29 @@
 
 #define HK_COSIGN_ID_BYTES 16
 #define HK_COSIGN_COMMITMENTS_BYTES_MAX (2 * HK_POINT_BYTES_MAX)
-/* For Ed25519: hiding and binding commitment; share; signature. */
-#define HK_COSIGN_ED25519_COMMITMENTS_BYTES 64
-#define HK_COSIGN_ED25519_SHARE_BYTES 32
-#define HK_COSIGN_ED25519_SIGNATURE_BYTES 64
+#define HK_COSIGN_SIGNATURE_BYTES_MAX 66
 
 /* One signature's public circumstances, the same on both sides. */
 struct hk_cosign {
     const struct hk_frost_suite *suite;
-    const uint8_t *group_key;  /* X, encoded; decoded strictly when the key was made */
+    const uint8_t *group_key;  /* X, encoded; decoded strictly when the key was made. See hk_cosign_under */
     const uint8_t *key_id;     /* HK_COSIGN_ID_BYTES */
     uint64_t epoch;            /* of the device */
     const uint8_t *request_id; /* HK_COSIGN_ID_BYTES */
     const void *message;       /* the whole message, never a digest in its place */
     size_t size;
+    const struct hk_frost_key *key; /* NULL: signed under X as it is */
 };
+
+/* Fixes the key that the signature is under, on both sides and before anything else: request->group_key and
+ * request->key, which then borrow from `public_key` and `key`. request->suite is set before.
+ *
+ *   public_key  X, point_bytes
+ *   root        BIP-341's Merkle root (see bip340.h), or NULL; HK_WRONG_PURPOSE where the suite knows none
+ *
+ * Errors as hk_bip340_signing_key. */
+HK_CHECK enum hk_error hk_cosign_under(struct hk_cosign *request, struct hk_frost_key *key,
+                                       const uint8_t *public_key, const struct hk_bytes *root);
 
 /* Device, first step: fresh nonces for this request.
  *
@@ -65,7 +74,7 @@ HK_CHECK enum hk_error hk_cosign_answer(uint8_t *commitments, uint8_t *share, co
 
 /* Device, last step: checks the answer and gives the signature.
  *
- *   signature      point_bytes + scalar_bytes; written only if it verifies
+ *   signature      hk_frost_signature_bytes; written only if it verifies
  *   nonces         of hk_cosign_begin for the same request; wiped first (HK_CONFLICT if already used)
  *   half           d, constant time
  *   service_point  S

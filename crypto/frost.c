@@ -6,57 +6,6 @@
 
 #define NONCES_MAGIC UINT64_C(0x686b2d66726f7374)
 
-/* -- the rows of the suite table -- */
-
-static void sha512_list(uint8_t *digest, const char *context, const char *tag, const struct hk_bytes *list,
-                        size_t count)
-{
-    crypto_hash_sha512_state state;
-    HK_WIPE_AT_EXIT(state);
-    crypto_hash_sha512_init(&state);
-    if (tag != NULL) {
-        crypto_hash_sha512_update(&state, (const uint8_t *)context, strlen(context));
-        crypto_hash_sha512_update(&state, (const uint8_t *)tag, strlen(tag));
-    }
-    for (size_t i = 0; i < count; i++) {
-        crypto_hash_sha512_update(&state, list[i].data, list[i].size);
-    }
-    crypto_hash_sha512_final(&state, digest);
-}
-
-static void ed25519_hash(uint8_t *digest, const struct hk_frost_suite *suite, const char *tag,
-                         const struct hk_bytes *list, size_t count)
-{
-    sha512_list(digest, suite->context, tag, list, count);
-}
-
-static void ed25519_hash_to_scalar(struct hk_scalar *out, const struct hk_frost_suite *suite, const char *tag,
-                                   const struct hk_bytes *list, size_t count)
-{
-    uint8_t digest[64];
-    HK_WIPE_AT_EXIT(digest);
-    sha512_list(digest, suite->context, tag, list, count);
-    memset(out, 0, sizeof(*out));
-    suite->group->scalar_reduce(out, digest);
-}
-
-static enum hk_error ed25519_verify(const uint8_t *signature, const uint8_t *group_key, const void *message,
-                                    size_t size)
-{
-    return crypto_sign_verify_detached(signature, message, size, group_key) == 0 ? HK_OK : HK_BAD_SIGNATURE;
-}
-
-const struct hk_frost_suite hk_frost_ed25519 = {
-    .name = "FROST(Ed25519, SHA-512)",
-    .group = &hk_edwards25519,
-    .context = "FROST-ED25519-SHA512-v1",
-    .big_endian = false,
-    .digest_bytes = 64,
-    .hash_to_scalar = ed25519_hash_to_scalar,
-    .hash = ed25519_hash,
-    .verify = ed25519_verify,
-};
-
 /* -- identifiers and lists -- */
 
 void hk_frost_identifier_set(struct hk_frost_identifier *out, const struct hk_frost_suite *suite,
@@ -75,7 +24,7 @@ static int compare(const struct hk_frost_suite *suite, const struct hk_frost_ide
 {
     size_t size = suite->group->scalar_bytes;
     for (size_t i = 0; i < size; i++) {
-        size_t at = suite->big_endian ? i : size - 1 - i;
+        size_t at = suite->group->big_endian ? i : size - 1 - i;
         if (a->bytes[at] != b->bytes[at]) {
             return a->bytes[at] < b->bytes[at] ? -1 : 1;
         }
@@ -286,6 +235,60 @@ void hk_frost_challenge(struct hk_scalar *out, const struct hk_frost_suite *suit
     suite->hash_to_scalar(out, suite, NULL, list, 3);
 }
 
+bool hk_frost_make_even(struct hk_point *point, const struct hk_frost_suite *suite)
+{
+    struct hk_point identity;
+    if (suite->is_odd == NULL || !suite->is_odd(point)) {
+        return false;
+    }
+    suite->group->point_identity(&identity);
+    suite->group->point_sub(point, &identity, point);
+    return true;
+}
+
+/* Public decisions about secret numbers: BIP-340's rule looks at points that everybody has. */
+static void negate_if(struct hk_scalar *scalar, const struct hk_group *group, bool negate)
+{
+    struct hk_scalar zero;
+    if (negate) {
+        group->scalar_set(&zero, 0);
+        group->scalar_sub(scalar, &zero, scalar);
+    }
+}
+
+/* The group key as the rule wants it. */
+static enum hk_error take_group_key(struct hk_frost_session *session, const uint8_t *group_key)
+{
+    const struct hk_group *group = session->suite->group;
+    struct hk_point key;
+    memcpy(session->group_key, group_key, group->point_bytes);
+    if (session->suite->is_odd == NULL) {
+        return HK_OK;
+    }
+    enum hk_error error = group->point_decode(&key, group_key);
+    if (error == HK_OK) {
+        session->key_negated = hk_frost_make_even(&key, session->suite);
+        memcpy(session->group_key, key.bytes, group->point_bytes);
+    }
+    return error;
+}
+
+/* R, and each signer's part of it, as the rule wants them. */
+static enum hk_error take_group_commitment(struct hk_frost_session *session)
+{
+    const struct hk_group *group = session->suite->group;
+    struct hk_point identity;
+    group->point_identity(&identity);
+    if (group->point_is_identity(&session->group_commitment)) {
+        return HK_BAD_POINT;
+    }
+    session->nonces_negated = hk_frost_make_even(&session->group_commitment, session->suite);
+    for (size_t i = 0; i < session->count && session->nonces_negated; i++) {
+        group->point_sub(&session->commitment[i], &identity, &session->commitment[i]);
+    }
+    return HK_OK;
+}
+
 enum hk_error hk_frost_session_init(struct hk_frost_session *session, const struct hk_frost_suite *suite,
                                     const uint8_t *group_key, const void *message, size_t size,
                                     const struct hk_frost_commitment *list, size_t count)
@@ -300,10 +303,12 @@ enum hk_error hk_frost_session_init(struct hk_frost_session *session, const stru
     memset(&made, 0, sizeof(made));
     made.suite = suite;
     made.count = count;
-    memcpy(made.group_key, group_key, group->point_bytes);
+    if ((error = take_group_key(&made, group_key)) != HK_OK) {
+        return error;
+    }
     memcpy(made.list, list, count * sizeof(*list));
     hk_frost_message_digest(digest, suite, message, size);
-    hk_frost_binding_factors(made.factor, suite, group_key, digest, list, count);
+    hk_frost_binding_factors(made.factor, suite, made.group_key, digest, list, count);
     group->point_identity(&made.group_commitment);
     for (size_t i = 0; i < count; i++) {
         error = hk_frost_signer_commitment(&made.commitment[i], suite, &made.factor[i], &list[i]);
@@ -312,10 +317,10 @@ enum hk_error hk_frost_session_init(struct hk_frost_session *session, const stru
         }
         group->point_add(&made.group_commitment, &made.group_commitment, &made.commitment[i]);
     }
-    if (group->point_is_identity(&made.group_commitment)) {
-        return HK_BAD_POINT;
+    if ((error = take_group_commitment(&made)) != HK_OK) {
+        return error;
     }
-    hk_frost_challenge(&made.challenge, suite, &made.group_commitment, group_key, message, size);
+    hk_frost_challenge(&made.challenge, suite, &made.group_commitment, made.group_key, message, size);
     *session = made;
     return HK_OK;
 }
@@ -325,9 +330,10 @@ enum hk_error hk_frost_sign_share(uint8_t *share, struct hk_frost_nonces *nonces
                                   const struct hk_scalar *contribution)
 {
     struct hk_frost_nonces own;
-    struct hk_scalar z, t;
+    struct hk_scalar z, t, w = *contribution;
     HK_WIPE_AT_EXIT(own);
     HK_WIPE_AT_EXIT(t);
+    HK_WIPE_AT_EXIT(w);
     if (!hk_frost_take(&own, nonces)) {
         return HK_CONFLICT;
     }
@@ -340,7 +346,9 @@ enum hk_error hk_frost_sign_share(uint8_t *share, struct hk_frost_nonces *nonces
     }
     group->scalar_mul(&t, &own.binding, &session->factor[at]);
     group->scalar_add(&t, &t, &own.hiding);
-    group->scalar_mul(&z, &session->challenge, contribution);
+    negate_if(&t, group, session->nonces_negated);
+    negate_if(&w, group, session->key_negated);
+    group->scalar_mul(&z, &session->challenge, &w);
     group->scalar_add(&z, &z, &t);
     memcpy(share, z.bytes, group->scalar_bytes);
     return HK_OK;
@@ -363,15 +371,20 @@ enum hk_error hk_frost_verify_share(const struct hk_frost_session *session,
 {
     const struct hk_group *group = session->suite->group;
     struct hk_scalar z;
+    struct hk_point identity, own = *contribution;
     size_t at = find(session->suite, session->list, session->count, identifier);
     if (at == session->count) {
         return HK_NOT_FOUND;
+    }
+    if (session->key_negated) {
+        group->point_identity(&identity);
+        group->point_sub(&own, &identity, &own);
     }
     enum hk_error error = group->scalar_decode(&z, share);
     if (error != HK_OK) {
         return error;
     }
-    return hk_frost_share_holds(group, &z, &session->commitment[at], &session->challenge, contribution)
+    return hk_frost_share_holds(group, &z, &session->commitment[at], &session->challenge, &own)
                ? HK_OK
                : HK_BAD_PROOF;
 }
@@ -391,9 +404,16 @@ enum hk_error hk_frost_aggregate(uint8_t *signature, const struct hk_frost_sessi
         }
         group->scalar_add(&sum, &sum, &share);
     }
-    memcpy(signature, session->group_commitment.bytes, group->point_bytes);
-    memcpy(signature + group->point_bytes, sum.bytes, group->scalar_bytes);
+    hk_frost_put_signature(signature, session->suite, &session->group_commitment, &sum);
     return HK_OK;
+}
+
+void hk_frost_put_signature(uint8_t *signature, const struct hk_frost_suite *suite,
+                            const struct hk_point *group_commitment, const struct hk_scalar *z)
+{
+    size_t size = suite->group->point_bytes - suite->left_out;
+    memcpy(signature, group_commitment->bytes + suite->left_out, size);
+    memcpy(signature + size, z->bytes, suite->group->scalar_bytes);
 }
 
 enum hk_error hk_frost_verify(const struct hk_frost_suite *suite, const uint8_t *signature,
@@ -410,6 +430,7 @@ enum hk_error hk_frost_verify(const struct hk_frost_suite *suite, const uint8_t 
         group->scalar_decode(&z, signature + group->point_bytes) != HK_OK) {
         return HK_BAD_SIGNATURE;
     }
-    hk_frost_challenge(&challenge, suite, &commitment, group_key, message, size);
+    (void)hk_frost_make_even(&key, suite);
+    hk_frost_challenge(&challenge, suite, &commitment, key.bytes, message, size);
     return hk_frost_share_holds(group, &z, &commitment, &challenge, &key) ? HK_OK : HK_BAD_SIGNATURE;
 }

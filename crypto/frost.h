@@ -24,14 +24,22 @@
 #define HK_FROST_RANDOM_BYTES 32
 #define HK_FROST_SIGNATURE_BYTES_MAX (HK_POINT_BYTES_MAX + HK_SCALAR_BYTES_MAX)
 
+/* The key that a signature is made under, where it differs from the public key X = [d + s]B: private key g *
+ * (d + s) + t. Public. */
+struct hk_frost_key {
+    uint8_t group_key[HK_POINT_BYTES_MAX]; /* of g * x + t, even */
+    bool negated;                          /* g is -1 */
+    struct hk_scalar tweak;                /* t */
+};
+
 /* A row of the suite table, RFC 9591 section 6. Hashes take a list of byte strings and hash their
  * concatenation; `tag` is "rho", "nonce" (H1, H3) or "msg", "com" (H4, H5), and NULL for the challenge H2. */
 struct hk_frost_suite {
     const char *name; /* "FROST(Ed25519, SHA-512)" */
     const struct hk_group *group;
     const char *context;
-    bool big_endian; /* encoded scalars: for sorting identifiers as numbers */
     size_t digest_bytes;
+    size_t left_out; /* of the front of R's encoding in a signature: 1 for BIP-340, which has x alone */
     void (*hash_to_scalar)(struct hk_scalar *out, const struct hk_frost_suite *suite, const char *tag,
                            const struct hk_bytes *list, size_t count);
     void (*hash)(uint8_t *digest, const struct hk_frost_suite *suite, const char *tag,
@@ -40,10 +48,28 @@ struct hk_frost_suite {
      * group. */
     enum hk_error (*verify)(const uint8_t *signature, const uint8_t *group_key, const void *message,
                             size_t size);
+    /* BIP-340: of a group key or group commitment for which this is true the negative is meant, and
+     * everybody's contribution or nonces enter negated. NULL: of none. */
+    bool (*is_odd)(const struct hk_point *point);
+    /* Where signatures are not made under the public key as it is; NULL: they are. See
+     * hk_cosign_under. */
+    enum hk_error (*signing_key)(struct hk_frost_key *out, const uint8_t *public_key,
+                                 const struct hk_bytes *root);
 };
 
 /* RFC 9591 section 6.1; verifies with libsodium, so as strictly as RFC 8032 and it together. */
 extern const struct hk_frost_suite hk_frost_ed25519;
+/* RFC 9591 section 6.5, for the library's users: signatures are R (33 bytes) and z. */
+extern const struct hk_frost_suite hk_frost_secp256k1;
+/* The same with BIP-340's challenge and even-y rule: signatures are those of BIP-340, 64 bytes, and verified
+ * by libsecp256k1. Context and order of hashing are those of FROST-secp256k1-SHA256-TR-v1. */
+extern const struct hk_frost_suite hk_frost_bip340;
+
+/* The length of a signature, and of its first part. */
+static inline size_t hk_frost_signature_bytes(const struct hk_frost_suite *suite)
+{
+    return suite->group->point_bytes - suite->left_out + suite->group->scalar_bytes;
+}
 
 /* An identifier: a scalar other than zero, canonical (group->scalar_bytes). Public. */
 struct hk_frost_identifier {
@@ -87,7 +113,8 @@ HK_CHECK enum hk_error hk_frost_commit_to(struct hk_frost_nonces *nonces, const 
 /* What message, group key and commitment list fix for everybody. Public. */
 struct hk_frost_session {
     const struct hk_frost_suite *suite;
-    uint8_t group_key[HK_POINT_BYTES_MAX];
+    uint8_t group_key[HK_POINT_BYTES_MAX]; /* the even one of X and -X where the suite has that rule */
+    bool key_negated, nonces_negated;      /* that rule at work */
     size_t count;
     struct hk_frost_commitment list[HK_FROST_SIGNERS_MAX];
     struct hk_scalar factor[HK_FROST_SIGNERS_MAX];    /* binding factors, section 4.4 */
@@ -140,7 +167,7 @@ HK_CHECK enum hk_error hk_frost_verify_share(const struct hk_frost_session *sess
                                              const struct hk_frost_identifier *identifier,
                                              const uint8_t *share, const struct hk_point *contribution);
 
-/* Section 5.3: enc(R) || enc(sum of shares), point_bytes + scalar_bytes.
+/* Section 5.3: enc(R) || enc(sum of shares), hk_frost_signature_bytes.
  *
  *   shares  session->count shares, each scalar_bytes, one after the other, in the list's order
  *
@@ -169,6 +196,12 @@ HK_CHECK enum hk_error hk_frost_signer_commitment(struct hk_point *out, const st
 void hk_frost_challenge(struct hk_scalar *out, const struct hk_frost_suite *suite,
                         const struct hk_point *group_commitment, const uint8_t *group_key,
                         const void *message, size_t size);
+
+/* Takes -P for P if P is odd in the suite's sense; true if it was. */
+bool hk_frost_make_even(struct hk_point *point, const struct hk_frost_suite *suite);
+/* R and z as the suite's signatures have them: hk_frost_signature_bytes. */
+void hk_frost_put_signature(uint8_t *signature, const struct hk_frost_suite *suite,
+                            const struct hk_point *group_commitment, const struct hk_scalar *z);
 
 /* Moves nonces out of where they are kept, wiping them there; false if they were used before. */
 bool hk_frost_take(struct hk_frost_nonces *out, struct hk_frost_nonces *nonces) HK_CHECK;

@@ -85,10 +85,16 @@ void hk_core_lock(struct hk_core *core);
 HK_CHECK enum hk_error hk_account_sign(struct hk_core *core, const char *type, struct hk_bytes payload,
                                        uint8_t *out, size_t max, size_t *size);
 
-/* A signature with any key of purpose sign or account (op_sign.c); 64 bytes for Ed25519. */
+/* What is to be signed. */
+struct hk_core_signing {
+    enum hk_sign_kind kind;
+    struct hk_bytes namespace; /* size 0: none */
+    struct hk_bytes message;
+    const struct hk_bytes *root; /* BIP-341's Merkle root; NULL: no tweak */
+};
+/* A signature with any key that signs with FROST (op_sign.c): hk_frost_signature_bytes of its suite. */
 HK_CHECK enum hk_error hk_core_cosign(struct hk_core *core, const struct hk_state_key *key,
-                                      enum hk_sign_kind kind, struct hk_bytes namespace,
-                                      struct hk_bytes message, uint8_t signature[64]);
+                                      const struct hk_core_signing *signing, uint8_t *signature);
 
 /* Signs a device's record and its revocation certificate (op_object.c). `code` is the printed code whose hash
  * goes into the record. Outputs have room for HK_SMALL_OBJECT_MAX each. */

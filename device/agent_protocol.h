@@ -14,6 +14,7 @@
 
 #include "crypto/error.h"
 #include "crypto/hash.h"
+#include "crypto/suite.h"
 #include "protocol/message.h"
 #include "protocol/object.h"
 
@@ -34,11 +35,11 @@
     X(HK_A_KEY, 8, HK_TSTR, 1, 64) /* a key's name */                                                        \
     X(HK_A_SUITE, 9, HK_U64, 0, 0) /* enum hk_suite_id */                                                    \
     X(HK_A_SECRET, 10, HK_BSTR, 32, 32)                                                                      \
-    X(HK_A_PUBLIC, 11, HK_BSTR, 32, 32) /* x25519: the u-coordinate; else the Ed25519 public key */          \
+    X(HK_A_PUBLIC, 11, HK_BSTR, 32, 33) /* as the world knows it, see struct hk_suite */                     \
     X(HK_A_CREATED, 12, HK_U64, 0, 0)                                                                        \
-    X(HK_A_POINTS, 13, HK_LIST, 32, 32) /* u-coordinates */                                                  \
+    X(HK_A_POINTS, 13, HK_LIST, 32, 33) /* as senders give them, see crypto/agreement.h */                   \
     X(HK_A_RESULTS, 14, HK_LIST, 0,                                                                          \
-      32)                            /* shared secrets; an empty one: that point is refused (bad-point) */   \
+      33)                            /* shared secrets; an empty one: that point is refused (bad-point) */   \
     X(HK_A_KEYS, 15, HK_LIST, 1, 64) /* names of keys */                                                     \
     X(HK_A_PROVE, 16, HK_U64, 0, 0)  /* 1: ask the service for proofs, and check them */                     \
     X(HK_A_KIND, 17, HK_U64, 0, 0)   /* enum hk_sign_kind */                                                 \
@@ -73,7 +74,8 @@
     X(HK_A_MUST_REFRESH, 46, HK_U64, 0, 0)                                                                   \
     X(HK_A_PROFILE, 47, HK_BSTR, 1, 60000) /* the signed profile as this device last verified it */          \
     X(HK_A_CHECK, 48, HK_U64, 0, 0)        /* what came of asking the service, enum hk_error */              \
-    X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)  /* names of devices that are suspended, as the log has it */
+    X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)  /* names of devices that are suspended, as the log has it */      \
+    X(HK_A_TWEAK_ROOT, 50, HK_BSTR, 0, 32) /* BIP-341 Merkle root; empty: no scripts (BIP-86) */
 
 enum hk_agent_field {
 #define HK_AGENT_FIELD_ENUM(id, number, type, min, max) id = number,
@@ -200,9 +202,10 @@ struct hk_agent_key_row {
     uint64_t suite;
     char name[HK_NAME_MAX + 1];
     uint64_t created;
-    uint8_t public_key[32]; /* x25519: the u-coordinate; ed25519: the public key */
-    bool imported;          /* was whole before */
-    bool here;              /* this device holds a half of it */
+    uint8_t public_key[HK_FORM_BYTES_MAX]; /* as the world knows it, see struct hk_suite; zeros behind it */
+    size_t public_size;
+    bool imported; /* was whole before */
+    bool here;     /* this device holds a half of it */
 };
 struct hk_agent_device_row {
     uint8_t serial[HK_ID_BYTES];

@@ -15,7 +15,7 @@ enum hk_error hk_agent_key_row_encode(const struct hk_agent_key_row *row, uint8_
     hk_put_uint_field(&writer, 2, row->suite);
     hk_put_name_field(&writer, 3, row->name, HK_NAME_MAX);
     hk_put_uint_field(&writer, 4, row->created);
-    hk_put_bytes_field(&writer, 5, row->public_key, 32);
+    hk_put_bytes_field(&writer, 5, row->public_key, row->public_size);
     hk_put_uint_field(&writer, 6, row->imported);
     hk_put_uint_field(&writer, 7, row->here);
     return hk_cbor_writer_finish(&writer, size);
@@ -31,7 +31,12 @@ enum hk_error hk_agent_key_row_decode(struct hk_agent_key_row *out, struct hk_by
     row.suite = hk_fields_uint(&fields, 2, UINT64_MAX);
     hk_fields_name(&fields, 3, row.name, HK_NAME_MAX);
     row.created = hk_fields_uint(&fields, 4, UINT64_MAX);
-    hk_fields_fixed(&fields, 5, row.public_key, 32);
+    hk_fields_need(&fields, 5);
+    struct hk_bytes public_key = hk_cbor_get_bytes(&reader, 32, HK_FORM_BYTES_MAX);
+    if (public_key.data != NULL) {
+        memcpy(row.public_key, public_key.data, public_key.size);
+        row.public_size = public_key.size;
+    }
     row.imported = hk_fields_uint(&fields, 6, 1) != 0;
     row.here = hk_fields_uint(&fields, 7, 1) != 0;
     hk_fields_end(&fields);

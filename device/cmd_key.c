@@ -1,12 +1,15 @@
-/* Keys: create, list, export, import; and the bare key agreement. */
+/* Keys: create, list, export, import. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/bip340.h"
+#include "crypto/group_secp256k1.h"
 #include "crypto/secret.h"
 #include "crypto/suite.h"
 #include "device/cmd.h"
 #include "device/json.h"
 #include "device/key_format.h"
+#include "device/wif.h"
 
 static const char *suite_name(uint64_t id)
 {
@@ -14,15 +17,26 @@ static const char *suite_name(uint64_t id)
     return suite ? suite->name : "unknown";
 }
 
-/* What other people are given: age's recipient or OpenSSH's line. */
-static void public_text(char out[HK_KEY_TEXT_MAX], uint64_t suite, const uint8_t key[32], const char *name)
+/* What other people are given, and what that is called with --json. */
+static const char *public_text(char out[HK_KEY_TEXT_MAX], uint64_t suite, const uint8_t *key,
+                               const char *name)
 {
     char comment[HK_NAME_MAX + 16];
-    snprintf(comment, sizeof comment, "halfkey:%s", name);
-    if (suite == HK_SUITE_X25519)
+    switch (suite) {
+    case HK_SUITE_X25519:
         hk_age_recipient_encode(out, key);
-    else
+        return "recipient";
+    case HK_SUITE_ED25519:
+        snprintf(comment, sizeof comment, "halfkey:%s", name);
         hk_ssh_public_encode(out, key, comment);
+        return "ssh";
+    case HK_SUITE_SECP256K1_SCHNORR: /* BIP-340 knows x alone */
+        hk_hex_encode(out, key + 1, HK_BIP340_KEY_BYTES);
+        return "xonly";
+    default:
+        hk_hex_encode(out, key, HK_SECP256K1_POINT_BYTES);
+        return "point";
+    }
 }
 
 static void print_made(const struct hk_console *console, const char *name, uint64_t suite)
@@ -30,7 +44,7 @@ static void print_made(const struct hk_console *console, const char *name, uint6
     const struct hk_agent_message *answer = hk_console_answer(console);
     const uint8_t *public = answer->value[HK_A_PUBLIC].data;
     char text[HK_KEY_TEXT_MAX];
-    public_text(text, suite, public, name);
+    const char *kind = public_text(text, suite, public, name);
     if (!console->call->json) {
         puts(text);
         return;
@@ -40,8 +54,8 @@ static void print_made(const struct hk_console *console, const char *name, uint6
     hk_json_map(&json, NULL);
     hk_json_text(&json, "name", name);
     hk_json_text(&json, "suite", suite_name(suite));
-    hk_json_hex(&json, "public_key", public, 32);
-    hk_json_text(&json, suite == HK_SUITE_X25519 ? "recipient" : "ssh", text);
+    hk_json_hex(&json, "public_key", public, answer->value[HK_A_PUBLIC].size);
+    hk_json_text(&json, kind, text);
     hk_json_time(&json, "created", hk_agent_u64(answer, HK_A_CREATED));
     hk_json_end_map(&json);
 }
@@ -53,13 +67,27 @@ static const struct hk_suite *find_suite(const char *name)
     return suite && suite->id != HK_SUITE_ACCOUNT ? suite : NULL;
 }
 
+/* Says which suites there are, from their table. */
+static int fail_suite(void)
+{
+    char list[256] = "";
+    for (size_t i = 0; hk_suite_at(i); i++) {
+        const struct hk_suite *suite = hk_suite_at(i);
+        size_t length = strlen(list);
+        if (suite->id != HK_SUITE_ACCOUNT)
+            snprintf(list + length, sizeof list - length, "%s%s (to %s)", length ? ", " : "", suite->name,
+                     suite->purpose == HK_PURPOSE_SIGN ? "sign" : "decrypt");
+    }
+    return hk_fail_text(HK_EXIT_USAGE, "--suite is one of %s", list);
+}
+
 int hk_cmd_key_create(const struct hk_call *call)
 {
     struct hk_console console;
     const char *name = call->arguments[0];
     const struct hk_suite *suite = find_suite(hk_call_setting(call, "suite"));
     if (!suite)
-        return hk_fail_text(HK_EXIT_USAGE, "--suite is x25519 (to decrypt) or ed25519 (to sign)");
+        return fail_suite();
     int status = hk_console_open(&console, call);
     if (!status)
         status = hk_make_key(&console, name, suite->id);
@@ -81,14 +109,14 @@ static void list_json(const struct hk_value *rows)
         char text[HK_KEY_TEXT_MAX];
         if (hk_agent_key_row_decode(&row, rows->items[i]))
             continue;
-        public_text(text, row.suite, row.public_key, row.name);
+        const char *kind = public_text(text, row.suite, row.public_key, row.name);
         hk_json_map(&json, NULL);
         hk_json_text(&json, "name", row.name);
         hk_json_hex(&json, "id", row.id, sizeof row.id);
         hk_json_text(&json, "suite", suite_name(row.suite));
         hk_json_time(&json, "created", row.created);
-        hk_json_hex(&json, "public_key", row.public_key, sizeof row.public_key);
-        hk_json_text(&json, row.suite == HK_SUITE_X25519 ? "recipient" : "ssh", text);
+        hk_json_hex(&json, "public_key", row.public_key, row.public_size);
+        hk_json_text(&json, kind, text);
         hk_json_bool(&json, "was_whole", row.imported);
         hk_json_bool(&json, "here", row.here);
         hk_json_end_map(&json);
@@ -105,7 +133,7 @@ static void list_text(const struct hk_value *rows)
             continue;
         public_text(text, row.suite, row.public_key, row.name);
         hk_time_text(created, row.created);
-        printf("%-20s %-8s %s%s%s\n    %s\n", row.name, suite_name(row.suite), created,
+        printf("%-20s %-18s %s%s%s\n    %s\n", row.name, suite_name(row.suite), created,
                row.imported ? "  was whole before" : "", row.here ? "" : "  no half here", text);
     }
     if (rows->count == 0)
@@ -130,42 +158,96 @@ int hk_cmd_key_list(const struct hk_call *call)
 
 /* ---- export ---- */
 
-static int export_row(struct hk_console *console, const struct hk_agent_key_row *row, const char *format)
+#define SUITE(name) (1U << HK_SUITE_##name)
+#define EVERY_SUITE ~0U
+
+static int export_age(struct hk_console *console, const struct hk_agent_key_row *row)
 {
     char text[HK_KEY_TEXT_MAX];
-    uint8_t account[HK_ACCOUNT_BYTES];
-    bool x25519 = row->suite == HK_SUITE_X25519;
-    bool for_age = strcmp(format, "age") == 0 || strcmp(format, "age-identity") == 0;
-    if (strcmp(format, "raw") == 0) {
-        hk_hex_encode(text, row->public_key, sizeof row->public_key);
-        puts(text);
-        return 0;
-    }
-    if (for_age != x25519)
-        return hk_fail_text(HK_EXIT_FAILED, "'%s' is a key of suite %s: use --format %s", row->name,
-                            suite_name(row->suite), x25519 ? "age, age-identity or raw" : "ssh or raw");
-    if (strcmp(format, "age-identity") == 0) {
-        int status = hk_find_account(console, account);
-        if (!status)
-            hk_print_identity(stdout, account, row);
-        return status;
-    }
-    public_text(text, row->suite, row->public_key, row->name);
+    (void)console;
+    (void)public_text(text, row->suite, row->public_key, row->name);
     puts(text);
     return 0;
 }
 
+static int export_identity(struct hk_console *console, const struct hk_agent_key_row *row)
+{
+    uint8_t account[HK_ACCOUNT_BYTES];
+    int status = hk_find_account(console, account);
+    if (!status)
+        hk_print_identity(stdout, account, row);
+    return status;
+}
+
+static int export_raw(struct hk_console *console, const struct hk_agent_key_row *row)
+{
+    char text[HK_HEX_SIZE(HK_FORM_BYTES_MAX)];
+    (void)console;
+    hk_hex_encode(text, row->public_key, row->public_size);
+    puts(text);
+    return 0;
+}
+
+static int export_pem(struct hk_console *console, const struct hk_agent_key_row *row)
+{
+    char text[HK_KEY_TEXT_MAX];
+    (void)console;
+    if (hk_pem_public_encode(text, row->suite, row->public_key))
+        return hk_fail(HK_UNSUPPORTED, row->name);
+    fputs(text, stdout);
+    return 0;
+}
+
+static const struct export_format {
+    const char *name;
+    unsigned suites;
+    int (*print)(struct hk_console *console, const struct hk_agent_key_row *row);
+} export_formats[] = {
+    {"age", SUITE(X25519), export_age},  {"age-identity", SUITE(X25519), export_identity},
+    {"ssh", SUITE(ED25519), export_age}, {"xonly", SUITE(SECP256K1_SCHNORR), export_age},
+    {"raw", EVERY_SUITE, export_raw},    {"pem", EVERY_SUITE, export_pem},
+};
+#define EXPORT_FORMATS (sizeof export_formats / sizeof *export_formats)
+
+/* "age, raw or pem": the formats for one of these suites. */
+static void list_formats(char out[128], unsigned suites)
+{
+    *out = '\0';
+    for (size_t i = 0; i < EXPORT_FORMATS; i++) {
+        size_t length = strlen(out);
+        if (export_formats[i].suites & suites)
+            snprintf(out + length, 128 - length, "%s%s",
+                     !length                   ? ""
+                     : i + 1 == EXPORT_FORMATS ? " or "
+                                               : ", ",
+                     export_formats[i].name);
+    }
+}
+
+static int export_row(struct hk_console *console, const struct hk_agent_key_row *row,
+                      const struct export_format *format)
+{
+    char list[128];
+    if (format->suites >> row->suite & 1)
+        return format->print(console, row);
+    list_formats(list, 1U << row->suite);
+    return hk_fail_text(HK_EXIT_FAILED, "'%s' is a key of suite %s: use --format %s", row->name,
+                        suite_name(row->suite), list);
+}
+
 int hk_cmd_key_export(const struct hk_call *call)
 {
-    static const char *const formats[] = {"age", "age-identity", "ssh", "raw"};
     struct hk_console console;
     struct hk_agent_key_row row;
-    const char *format = hk_call_setting(call, "format");
-    bool known = false;
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        known |= strcmp(format, formats[i]) == 0;
-    if (!known)
-        return hk_fail_text(HK_EXIT_USAGE, "--format is age, age-identity, ssh or raw");
+    const char *name = hk_call_setting(call, "format");
+    const struct export_format *format = NULL;
+    char list[128];
+    for (size_t i = 0; i < EXPORT_FORMATS; i++)
+        if (strcmp(name, export_formats[i].name) == 0)
+            format = &export_formats[i];
+    list_formats(list, EVERY_SUITE);
+    if (!format)
+        return hk_fail_text(HK_EXIT_USAGE, "--format is %s", list);
     int status = hk_console_open(&console, call);
     if (!status)
         status = hk_find_key(&console, call->arguments[0], &row);
@@ -183,23 +265,38 @@ struct import {
     struct hk_secret32 key;
 };
 
-static int read_import(struct import *import, const char *path, const char *format)
+static enum hk_error read_raw(struct hk_secret32 *key, const char *text, size_t size)
+{
+    return hk_raw_key_decode(key, (const uint8_t *)text, size);
+}
+
+static const struct import_format {
+    const char *name;
+    unsigned suites;
+    uint64_t usual; /* suite if none is named; 0: one must be */
+    enum hk_error (*read)(struct hk_secret32 *key, const char *text, size_t size);
+    const char *wanted;
+} import_formats[] = {
+    {"age-identity", SUITE(X25519), HK_SUITE_X25519, hk_age_identity_decode,
+     "a file with exactly one AGE-SECRET-KEY-1..."},
+    {"raw", EVERY_SUITE, HK_SUITE_X25519, read_raw, "a private key: 32 bytes, or 64 hexadecimal digits"},
+    {"wif", SUITE(SECP256K1_SCHNORR) | SUITE(SECP256K1_ECDH), 0, hk_wif_decode,
+     "a private key in Wallet Import Format"},
+};
+
+static int read_import(struct import *import, const char *path, const struct import_format *format)
 {
     size_t size = 0;
     enum hk_error error = hk_read_file(path, import->text, sizeof import->text, &size);
     if (error == HK_IO)
         return hk_fail_file(path);
-    bool identity = strcmp(format, "age-identity") == 0;
-    if (!error && identity)
-        error = hk_age_identity_decode(&import->key, import->text, size);
-    else if (!error)
-        error = hk_raw_key_decode(&import->key, (const uint8_t *)import->text, size);
-    hk_wipe(import->text, sizeof import->text);
     if (!error)
-        return 0;
-    return hk_fail_text(HK_EXIT_FAILED, "%s: not %s", path,
-                        identity ? "a file with exactly one AGE-SECRET-KEY-1..."
-                                 : "a private key: 32 bytes, or 64 hexadecimal digits");
+        error = format->read(&import->key, import->text, size);
+    hk_wipe(import->text, sizeof import->text);
+    if (error == HK_AUTH)
+        return hk_fail_text(HK_EXIT_FAILED,
+                            "%s: the key's checksum is wrong: a character was changed or lost", path);
+    return error ? hk_fail_text(HK_EXIT_FAILED, "%s: not %s", path, format->wanted) : 0;
 }
 
 static int import_key(struct hk_console *console, struct import *import, uint64_t suite)
@@ -223,13 +320,20 @@ static int import_key(struct hk_console *console, struct import *import, uint64_
 int hk_cmd_key_import(const struct hk_call *call)
 {
     struct hk_console console;
-    const char *format = hk_call_setting(call, "format"), *chosen = hk_call_option(call, "suite");
-    const struct hk_suite *suite = find_suite(chosen ? chosen : "x25519");
-    bool identity = strcmp(format, "age-identity") == 0;
-    if (!identity && strcmp(format, "raw") != 0)
-        return hk_fail_text(HK_EXIT_USAGE, "--format is age-identity or raw");
-    if (!suite || (identity && suite->id != HK_SUITE_X25519))
-        return hk_fail_text(HK_EXIT_USAGE, "--suite is x25519, or with --format raw ed25519");
+    const char *name = hk_call_setting(call, "format"), *chosen = hk_call_option(call, "suite");
+    const struct import_format *format = NULL;
+    for (size_t i = 0; i < sizeof import_formats / sizeof *import_formats; i++)
+        if (strcmp(name, import_formats[i].name) == 0)
+            format = &import_formats[i];
+    if (!format)
+        return hk_fail_text(HK_EXIT_USAGE, "--format is age-identity, raw or wif");
+    const struct hk_suite *suite = chosen ? find_suite(chosen) : hk_suite_by_id(format->usual);
+    if (chosen && !suite)
+        return fail_suite();
+    if (!suite)
+        return hk_fail_text(HK_EXIT_USAGE, "--suite: a key has one purpose for good; which is it?");
+    if (!(format->suites >> suite->id & 1))
+        return hk_fail_text(HK_EXIT_USAGE, "--format %s holds no key of suite %s", format->name, suite->name);
     struct import *import = hk_secret_new(sizeof *import);
     if (!import)
         return hk_fail(HK_NO_MEMORY, NULL);
@@ -240,62 +344,5 @@ int hk_cmd_key_import(const struct hk_call *call)
         status = import_key(&console, import, suite->id);
     hk_console_close(&console);
     hk_secret_free(import);
-    return status;
-}
-
-/* ---- agree ---- */
-
-static void print_agreed(const struct hk_console *console, const struct hk_value *results)
-{
-    char text[HK_HEX_SIZE(32)];
-    HK_WIPE_AT_EXIT(text);
-    struct hk_json json;
-    hk_json_start(&json, stdout);
-    if (console->call->json)
-        hk_json_list(&json, NULL);
-    for (size_t i = 0; i < results->count; i++) {
-        bool refused = results->items[i].size != 32;
-        if (!refused)
-            hk_hex_encode(text, results->items[i].data, 32);
-        if (console->call->json)
-            hk_json_text(&json, NULL, refused ? NULL : text);
-        else
-            puts(refused ? "bad-point" : text);
-    }
-    if (console->call->json)
-        hk_json_end_list(&json);
-}
-
-static int agree(struct hk_console *console, struct hk_agent_message *request, const uint8_t (*points)[32])
-{
-    const struct hk_call *call = console->call;
-    hk_agent_set_text(request, HK_A_KEY, hk_call_setting(call, "key"));
-    if (hk_call_option(call, "prove"))
-        hk_agent_set_u64(request, HK_A_PROVE, 1);
-    for (int i = 0; i < call->count; i++)
-        if (!hk_agent_add(request, HK_A_POINTS, points[i], 32))
-            return hk_fail(HK_TOO_LARGE, "agree");
-    int status = hk_console_ask(console);
-    if (status)
-        return status;
-    const struct hk_value *results = &hk_console_answer(console)->value[HK_A_RESULTS];
-    print_agreed(console, results);
-    for (size_t i = 0; i < results->count; i++)
-        if (results->items[i].size != 32)
-            return hk_fail_text(HK_EXIT_FAILED, "point %zu is not an honest public key", i + 1);
-    return 0;
-}
-
-int hk_cmd_agree(const struct hk_call *call)
-{
-    struct hk_console console;
-    uint8_t points[HK_AGREE_POINTS_MAX][32];
-    for (int i = 0; i < call->count; i++)
-        if (hk_hex_decode(points[i], 32, call->arguments[i], strlen(call->arguments[i])))
-            return hk_fail_text(HK_EXIT_USAGE, "'%.80s' is not 64 hexadecimal digits", call->arguments[i]);
-    int status = hk_console_open(&console, call);
-    if (!status)
-        status = agree(&console, hk_console_request(&console, HK_AGENT_AGREE), (const uint8_t(*)[32])points);
-    hk_console_close(&console);
     return status;
 }

@@ -1,6 +1,7 @@
 /* What is sealed in an enrolment: the confirming frame and the bundle, as strict CBOR maps. */
 #include <string.h>
 
+#include "crypto/suite.h"
 #include "device/join_channel.h"
 #include "protocol/object_fields.h"
 
@@ -20,7 +21,7 @@ enum {
     BUNDLE_FIELDS = 9
 };
 /* One key of it. */
-enum { ID = 1, DEVICE_POINT = 2, COMMITMENT = 3, PASSED = 4, KEPT = 5, KEY_FIELDS = 5 };
+enum { ID = 1, DEVICE_POINT = 2, COMMITMENT = 3, PASSED = 4, KEPT = 5, SUITE = 6, KEY_FIELDS = 6 };
 
 enum hk_error hk_join_hello_encode(const struct hk_join_hello *hello, uint8_t *out, size_t max, size_t *size)
 {
@@ -73,10 +74,11 @@ enum hk_error hk_join_bundle_encode(const struct hk_join_bundle *bundle, uint8_t
         const struct hk_join_key *key = &bundle->keys[i];
         hk_cbor_put_map(&writer, KEY_FIELDS);
         hk_put_bytes_field(&writer, ID, key->id, HK_ID_BYTES);
-        hk_put_bytes_field(&writer, DEVICE_POINT, key->device_point, 32);
-        hk_put_bytes_field(&writer, COMMITMENT, key->commitment, 32);
-        hk_put_bytes_field(&writer, PASSED, key->passed, 32);
-        hk_put_bytes_field(&writer, KEPT, key->kept, 32);
+        hk_put_bytes_field(&writer, DEVICE_POINT, key->device_point, hk_suite_point_bytes(key->suite));
+        hk_put_bytes_field(&writer, COMMITMENT, key->commitment, hk_suite_point_bytes(key->suite));
+        hk_put_bytes_field(&writer, PASSED, key->passed, hk_suite_point_bytes(key->suite));
+        hk_put_bytes_field(&writer, KEPT, key->kept, hk_suite_scalar_bytes(key->suite));
+        hk_put_uint_field(&writer, SUITE, key->suite);
     }
     return bundle->key_count > HK_KEYS_MAX ? HK_BAD_ENCODING : hk_cbor_writer_finish(&writer, size);
 }
@@ -87,15 +89,31 @@ static struct hk_bytes get_object(struct hk_fields *fields, uint64_t key, size_t
     return hk_cbor_get_bytes(fields->reader, 1, max);
 }
 
+/* A point or scalar, of a length that the suite decides. */
+static struct hk_bytes get_span(struct hk_fields *fields, uint64_t key)
+{
+    hk_fields_need(fields, key);
+    return hk_cbor_get_bytes(fields->reader, 1, HK_POINT_BYTES_MAX);
+}
+
 static void get_key(struct hk_cbor_reader *reader, struct hk_join_key *key)
 {
     struct hk_fields fields = hk_fields_begin(reader, KEY_FIELDS);
     hk_fields_fixed(&fields, ID, key->id, HK_ID_BYTES);
-    hk_fields_fixed(&fields, DEVICE_POINT, key->device_point, 32);
-    hk_fields_fixed(&fields, COMMITMENT, key->commitment, 32);
-    hk_fields_fixed(&fields, PASSED, key->passed, 32);
-    hk_fields_fixed(&fields, KEPT, key->kept, 32);
+    struct hk_bytes point = get_span(&fields, DEVICE_POINT), commitment = get_span(&fields, COMMITMENT),
+                    passed = get_span(&fields, PASSED), kept = get_span(&fields, KEPT);
+    key->suite = hk_fields_uint(&fields, SUITE, UINT64_MAX);
     hk_fields_end(&fields);
+    size_t point_bytes = hk_suite_point_bytes(key->suite), scalar_bytes = hk_suite_scalar_bytes(key->suite);
+    if (reader->error != HK_OK || point_bytes == 0 || point.size != point_bytes ||
+        commitment.size != point_bytes || passed.size != point_bytes || kept.size != scalar_bytes) {
+        hk_cbor_fail(reader);
+        return;
+    }
+    memcpy(key->device_point, point.data, point_bytes);
+    memcpy(key->commitment, commitment.data, point_bytes);
+    memcpy(key->passed, passed.data, point_bytes);
+    memcpy(key->kept, kept.data, scalar_bytes);
 }
 
 enum hk_error hk_join_bundle_decode(struct hk_join_bundle *out, const void *data, size_t size)

@@ -84,14 +84,14 @@ HK_CHECK enum hk_error hk_join_hello_encode(const struct hk_join_hello *hello, u
                                             size_t *size);
 HK_CHECK enum hk_error hk_join_hello_decode(struct hk_join_hello *out, const void *data, size_t size);
 
-/* What the administrator gives of one key. `kept` is a, secret. All are of the key's group: the lengths of
- * edwards25519 are the only ones yet. */
+/* What the administrator gives of one key. `kept` is a, secret. The lengths are those of the key's suite. */
 struct hk_join_key {
     uint8_t id[HK_ID_BYTES];
-    uint8_t device_point[32]; /* D1 */
-    uint8_t commitment[32];   /* A */
-    uint8_t passed[32];       /* A' */
-    uint8_t kept[32];         /* a */
+    uint64_t suite;
+    uint8_t device_point[HK_POINT_BYTES_MAX]; /* D1 */
+    uint8_t commitment[HK_POINT_BYTES_MAX];   /* A */
+    uint8_t passed[HK_POINT_BYTES_MAX];       /* A' */
+    uint8_t kept[HK_SCALAR_BYTES_MAX];        /* a */
 };
 
 /* Everything the new device needs. Spans are borrowed. Holds secrets: wipe it and its buffer. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto/suite.h"
+
 #define IDENTITY_PREFIX "AGE-SECRET-KEY-"
 #define PLUGIN_PREFIX "AGE-PLUGIN-HALFKEY-"
 #define PLUGIN_VERSION 1
@@ -113,6 +115,42 @@ enum hk_error hk_plugin_identity_decode(struct hk_plugin_identity *identity, con
     memcpy(identity->account, bytes + 1, sizeof identity->account);
     memcpy(identity->key, bytes + 1 + sizeof identity->account, sizeof identity->key);
     return HK_OK;
+}
+
+/* What is before the key in its SubjectPublicKeyInfo. */
+static const struct {
+    enum hk_suite_id suite;
+    size_t size, key_bytes;
+    uint8_t bytes[24];
+} der_heads[] = {
+    {HK_SUITE_X25519, 12, 32, {0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0}},
+    {HK_SUITE_ED25519, 12, 32, {0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0}},
+#define SECP256K1                                                                                            \
+    {                                                                                                        \
+        0x30, 0x36, 0x30, 0x10, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x0a, 3,   \
+            0x22, 0                                                                                          \
+    }
+    {HK_SUITE_SECP256K1_SCHNORR, 23, 33, SECP256K1},
+    {HK_SUITE_SECP256K1_ECDH, 23, 33, SECP256K1},
+#undef SECP256K1
+};
+
+enum hk_error hk_pem_public_encode(char out[HK_KEY_TEXT_MAX], uint64_t suite, const uint8_t *key)
+{
+    uint8_t der[64];
+    char text[HK_BASE64_SIZE(sizeof der)];
+    for (size_t i = 0; i < sizeof der_heads / sizeof *der_heads; i++) {
+        if ((uint64_t)der_heads[i].suite != suite)
+            continue;
+        memcpy(der, der_heads[i].bytes, der_heads[i].size);
+        memcpy(der + der_heads[i].size, key, der_heads[i].key_bytes);
+        hk_base64_encode(text, der, der_heads[i].size + der_heads[i].key_bytes, HK_BASE64_PADDED);
+        bool two = strlen(text) > 64;
+        snprintf(out, HK_KEY_TEXT_MAX, "-----BEGIN PUBLIC KEY-----\n%.64s%s%s\n-----END PUBLIC KEY-----\n",
+                 text, two ? "\n" : "", two ? text + 64 : "");
+        return HK_OK;
+    }
+    return HK_UNSUPPORTED;
 }
 
 void hk_ssh_blob(uint8_t out[HK_SSH_BLOB_BYTES], const uint8_t key[32])

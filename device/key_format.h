@@ -42,6 +42,11 @@ void hk_ssh_public_encode(char out[HK_KEY_TEXT_MAX], const uint8_t key[32], cons
 /* Reads the key of such a line, also as it stands in an allowed_signers or authorized_keys file. */
 HK_CHECK enum hk_error hk_ssh_public_decode(uint8_t key[32], const char *text, size_t length);
 
+/* A public key as OpenSSL reads it: SubjectPublicKeyInfo in PEM, with line ends. `key` is of `suite`, in the
+ * form that the world knows (struct hk_suite): RFC 8410 for x25519 and ed25519, RFC 5480 with the compressed
+ * point for secp256k1. HK_UNSUPPORTED for a suite that has no such form. */
+HK_CHECK enum hk_error hk_pem_public_encode(char out[HK_KEY_TEXT_MAX], uint64_t suite, const uint8_t *key);
+
 /* The wire form of an Ed25519 public key (RFC 8709): string "ssh-ed25519", string key. */
 #define HK_SSH_BLOB_BYTES 51
 void hk_ssh_blob(uint8_t out[HK_SSH_BLOB_BYTES], const uint8_t key[32]);

@@ -6,7 +6,8 @@
 
 struct recent {
     bool used;
-    uint8_t service_point[HK_AGREE_POINT_BYTES], u[32], answer[HK_AGREE_POINT_BYTES];
+    struct hk_point service_point;
+    uint8_t input[HK_AGREE_INPUT_BYTES_MAX], answer[HK_AGREE_POINT_BYTES_MAX];
     struct hk_agree_open open;
 };
 
@@ -16,8 +17,8 @@ struct hk_masks {
     pthread_cond_t wanted;
     pthread_t thread;
     bool ending;
-    bool has_point;
-    struct hk_point service_point; /* of the masks that are ready */
+    const struct hk_agreement *agreement; /* of the masks that are ready; NULL: none yet */
+    struct hk_point service_point;
     size_t ready;
     struct hk_agree_mask mask[HK_MASKS_READY];
     size_t next_recent;
@@ -26,7 +27,7 @@ struct hk_masks {
 
 static bool same_point(const struct hk_point *a, const struct hk_point *b)
 {
-    return memcmp(a->bytes, b->bytes, HK_AGREE_POINT_BYTES) == 0;
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 /* Nobody waits for a mask that is made ahead: whoever is waited for goes first. (On Linux this is the
@@ -43,14 +44,15 @@ static void *prepare(void *argument)
     step_back();
     pthread_mutex_lock(&masks->lock);
     while (!masks->ending) {
-        if (!masks->has_point || masks->ready == HK_MASKS_READY) {
+        if (masks->agreement == NULL || masks->ready == HK_MASKS_READY) {
             pthread_cond_wait(&masks->wanted, &masks->lock);
             continue;
         }
         struct hk_point service_point = masks->service_point;
+        const struct hk_agreement *agreement = masks->agreement;
         struct hk_agree_mask mask;
         pthread_mutex_unlock(&masks->lock);
-        hk_agree_mask_make(&mask, &service_point);
+        hk_agree_mask_make(agreement, &mask, &service_point);
         pthread_mutex_lock(&masks->lock);
         if (masks->ready < HK_MASKS_READY && same_point(&service_point, &masks->service_point)) {
             masks->mask[masks->ready++] = mask;
@@ -92,15 +94,16 @@ void hk_masks_free(struct hk_masks *masks)
     hk_secret_free(masks);
 }
 
-void hk_masks_take(struct hk_masks *masks, struct hk_agree_mask *mask, const struct hk_point *service_point)
+void hk_masks_take(struct hk_masks *masks, const struct hk_agreement *agreement, struct hk_agree_mask *mask,
+                   const struct hk_point *service_point)
 {
     bool found = false;
     pthread_mutex_lock(&masks->lock);
-    if (!masks->has_point || !same_point(&masks->service_point, service_point)) {
+    if (masks->agreement != agreement || !same_point(&masks->service_point, service_point)) {
         hk_wipe(masks->mask, sizeof(masks->mask));
         masks->ready = 0;
         masks->service_point = *service_point;
-        masks->has_point = true;
+        masks->agreement = agreement;
     } else if (masks->ready > 0) {
         masks->ready--;
         *mask = masks->mask[masks->ready];
@@ -110,34 +113,36 @@ void hk_masks_take(struct hk_masks *masks, struct hk_agree_mask *mask, const str
     pthread_cond_signal(&masks->wanted);
     pthread_mutex_unlock(&masks->lock);
     if (!found) {
-        hk_agree_mask_make(mask, service_point);
+        hk_agree_mask_make(agreement, mask, service_point);
     }
 }
 
-void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t u[32],
-                       const struct hk_agree_open *open, const uint8_t answer[HK_AGREE_POINT_BYTES])
+void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t *input,
+                       const struct hk_agree_open *open, const uint8_t *answer)
 {
     pthread_mutex_lock(&masks->lock);
     struct recent *recent = &masks->recent[masks->next_recent++ % HK_MASKS_RECENT];
     recent->used = true;
-    memcpy(recent->service_point, service_point->bytes, sizeof(recent->service_point));
-    memcpy(recent->u, u, sizeof(recent->u));
-    memcpy(recent->answer, answer, sizeof(recent->answer));
+    recent->service_point = *service_point;
+    memcpy(recent->input, input, open->agreement->input_bytes);
+    memcpy(recent->answer, answer, open->agreement->group->point_bytes);
     recent->open = *open;
     pthread_mutex_unlock(&masks->lock);
 }
 
-bool hk_masks_recall(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t u[32],
-                     struct hk_agree_open *open, uint8_t answer[HK_AGREE_POINT_BYTES])
+bool hk_masks_recall(struct hk_masks *masks, const struct hk_agreement *agreement,
+                     const struct hk_point *service_point, const uint8_t *input, struct hk_agree_open *open,
+                     uint8_t *answer)
 {
     bool found = false;
     pthread_mutex_lock(&masks->lock);
     for (size_t i = 0; i < HK_MASKS_RECENT && !found; i++) {
         const struct recent *recent = &masks->recent[i];
-        if (recent->used && memcmp(recent->u, u, sizeof(recent->u)) == 0 &&
-            memcmp(recent->service_point, service_point->bytes, sizeof(recent->service_point)) == 0) {
+        if (recent->used && recent->open.agreement == agreement &&
+            memcmp(recent->input, input, agreement->input_bytes) == 0 &&
+            same_point(&recent->service_point, service_point)) {
             *open = recent->open;
-            memcpy(answer, recent->answer, sizeof(recent->answer));
+            memcpy(answer, recent->answer, agreement->group->point_bytes);
             found = true;
         }
     }

@@ -1,6 +1,6 @@
 /* masks.h - blinding masks made ahead of time, and what agreements of late looked like.
  *
- * A mask ([b]B, [b/8]S) costs two multiplications and belongs to one key's S; a thread makes them while
+ * A mask (see agreement.h) costs two multiplications and belongs to one key's S; a thread makes them while
  * nobody waits. And the last agreements are kept with what was sent and answered: asked again with a proof,
  * the same point is sent again, so that a service that lied the first time is convicted. Everything is in
  * locked memory, and wiped by hk_masks_free. Any thread may call. */
@@ -23,13 +23,15 @@ void hk_masks_free(struct hk_masks *masks);
 
 /* A fresh mask for the pair whose service point is S: a prepared one if there is one, else made here. From
  * now on the thread prepares masks for this S. */
-void hk_masks_take(struct hk_masks *masks, struct hk_agree_mask *mask, const struct hk_point *service_point);
+void hk_masks_take(struct hk_masks *masks, const struct hk_agreement *agreement, struct hk_agree_mask *mask,
+                   const struct hk_point *service_point);
 
-/* Keeps an agreement: the sender's u, how it was asked, what was answered. */
-void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t u[32],
-                       const struct hk_agree_open *open, const uint8_t answer[HK_AGREE_POINT_BYTES]);
+/* Keeps an agreement: the sender's point as it came, how it was asked, what was answered (point_bytes). */
+void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t *input,
+                       const struct hk_agree_open *open, const uint8_t *answer);
 /* Finds the same again; false if it is not among the last. */
-bool hk_masks_recall(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t u[32],
-                     struct hk_agree_open *open, uint8_t answer[HK_AGREE_POINT_BYTES]) HK_CHECK;
+bool hk_masks_recall(struct hk_masks *masks, const struct hk_agreement *agreement,
+                     const struct hk_point *service_point, const uint8_t *input, struct hk_agree_open *open,
+                     uint8_t *answer) HK_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "crypto/agreement.h"
 #include "crypto/dleq.h"
+#include "crypto/suite.h"
 #include "device/agent_core.h"
 #include "device/masks.h"
 #include "protocol/sid.h"
@@ -12,35 +13,35 @@
 struct batch {
     struct hk_core *core;
     const struct hk_state_key *key;
+    const struct hk_agreement *agreement;
+    size_t point_bytes, input_bytes; /* of what travels; of what comes in and goes out */
     struct hk_point service_point;
-    struct hk_scalar eighth;
+    struct hk_scalar part;
     bool prove;
     size_t count; /* of points that are not refused */
     size_t place[HK_AGREE_POINTS_MAX];
     bool again[HK_AGREE_POINTS_MAX]; /* asked before: must get the same answer */
-    uint8_t first[HK_AGREE_POINTS_MAX][HK_AGREE_POINT_BYTES];
+    uint8_t first[HK_AGREE_POINTS_MAX][HK_AGREE_POINT_BYTES_MAX];
     struct hk_agree_open open[HK_AGREE_POINTS_MAX];
-    uint8_t sent[HK_AGREE_POINTS_MAX][HK_AGREE_POINT_BYTES];
 };
 
 /* How one point is asked: as before if it was asked of late and a proof is wanted now, else under a fresh
  * mask. HK_BAD_POINT refuses it. */
-static enum hk_error open_point(struct batch *batch, const uint8_t *u, size_t place)
+static enum hk_error open_point(struct batch *batch, const uint8_t *input, size_t place)
 {
     struct hk_masks *masks = batch->core->masks;
     size_t i = batch->count;
-    batch->again[i] =
-        batch->prove && hk_masks_recall(masks, &batch->service_point, u, &batch->open[i], batch->first[i]);
+    batch->again[i] = batch->prove && hk_masks_recall(masks, batch->agreement, &batch->service_point, input,
+                                                      &batch->open[i], batch->first[i]);
     if (!batch->again[i]) {
         struct hk_agree_mask mask;
         HK_WIPE_AT_EXIT(mask);
-        hk_masks_take(masks, &mask, &batch->service_point);
-        enum hk_error error = hk_agree_begin(&batch->open[i], &mask, u);
+        hk_masks_take(masks, batch->agreement, &mask, &batch->service_point);
+        enum hk_error error = hk_agree_begin(batch->agreement, &batch->open[i], &mask, input);
         if (error != HK_OK) {
             return error;
         }
     }
-    memcpy(batch->sent[i], batch->open[i].sent, HK_AGREE_POINT_BYTES);
     batch->place[i] = place;
     batch->count++;
     return HK_OK;
@@ -56,8 +57,9 @@ static enum hk_error check_proofs(const struct batch *batch, const struct hk_exc
                           *proofs = &exchange->answer.value[HK_F_PROOFS];
     hk_sid_operation(sid, HK_OP_AGREE, handshake, exchange->id, state->account, state->serial, batch->key->id,
                      state->epoch);
-    struct hk_dleq_statement statement = {.group = &hk_edwards25519,
-                                          .cofactor = 8,
+    const struct hk_group *group = batch->agreement->group;
+    struct hk_dleq_statement statement = {.group = group,
+                                          .cofactor = batch->agreement->cofactor,
                                           .sid = HK_BYTES(sid, sizeof(sid)),
                                           .account = HK_BYTES(state->account, HK_ACCOUNT_BYTES),
                                           .key_id = HK_BYTES(batch->key->id, HK_ID_BYTES),
@@ -67,9 +69,9 @@ static enum hk_error check_proofs(const struct batch *batch, const struct hk_exc
         return HK_BAD_PEER;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        statement.point = batch->sent[i];
+        statement.point = batch->open[i].sent;
         statement.answer = answers->items[i].data;
-        if (proofs->items[i].size != HK_DLEQ_ED25519_BYTES ||
+        if (proofs->items[i].size != 2 * group->point_bytes + group->scalar_bytes ||
             hk_dleq_verify(&statement, proofs->items[i].data) != HK_OK) {
             return HK_BAD_PROOF;
         }
@@ -83,7 +85,7 @@ static void make_own(void *argument)
 {
     struct batch *batch = argument;
     for (size_t i = 0; i < batch->count; i++) {
-        hk_agree_prepare(&batch->open[i], &batch->eighth);
+        hk_agree_prepare(&batch->open[i], &batch->part);
     }
 }
 
@@ -92,7 +94,10 @@ static void fill_request(struct batch *batch, struct hk_exchange *exchange)
     hk_exchange_start(exchange, HK_OP_AGREE);
     exchange->meanwhile = (struct hk_meanwhile){make_own, batch};
     hk_message_set_bytes(&exchange->request, HK_F_KEY, batch->key->id, HK_ID_BYTES);
-    hk_message_set_array(&exchange->request, HK_F_POINTS, batch->sent, HK_AGREE_POINT_BYTES, batch->count);
+    hk_message_set_list(&exchange->request, HK_F_POINTS, NULL, 0);
+    for (size_t i = 0; i < batch->count; i++) {
+        hk_message_append(&exchange->request, HK_F_POINTS, batch->open[i].sent, batch->point_bytes);
+    }
     if (batch->prove) {
         hk_message_set_u64(&exchange->request, HK_F_PROVE, 1);
     }
@@ -131,24 +136,24 @@ static enum hk_error ask(struct batch *batch, struct hk_exchange *exchange)
         error = HK_BAD_PEER;
     }
     for (size_t i = 0; error == HK_OK && i < batch->count; i++) {
-        error = answers->items[i].size == HK_AGREE_POINT_BYTES ? HK_OK : HK_BAD_PEER;
+        error = answers->items[i].size == batch->point_bytes ? HK_OK : HK_BAD_PEER;
     }
     return error;
 }
 
-/* The shared secrets, 32 bytes each at `results`, in the places of their points. */
+/* The shared secrets, one after the other at `results`, in the places of their points. */
 static enum hk_error combine(struct hk_op_call *call, const struct batch *batch,
                              const struct hk_exchange *exchange, const struct hk_bytes *points,
                              uint8_t *results)
 {
     for (size_t i = 0; i < batch->count; i++) {
         const uint8_t *answer = exchange->answer.value[HK_F_POINTS].items[i].data;
-        if (batch->again[i] && memcmp(batch->first[i], answer, HK_AGREE_POINT_BYTES) != 0) {
+        if (batch->again[i] && memcmp(batch->first[i], answer, batch->point_bytes) != 0) {
             return hk_op_fail(call, HK_BAD_PROOF,
                               "the service gave a wrong answer before: it has now proved another one");
         }
-        if (hk_agree_finish(results + batch->place[i] * 32, &batch->open[i], &batch->eighth, answer) !=
-            HK_OK) {
+        if (hk_agree_finish(results + batch->place[i] * batch->input_bytes, &batch->open[i], &batch->part,
+                            answer) != HK_OK) {
             return hk_op_fail(call, HK_BAD_PEER, "the service answered with a point that is not valid");
         }
         hk_masks_remember(batch->core->masks, &batch->service_point, points[batch->place[i]].data,
@@ -161,7 +166,8 @@ static enum hk_error combine(struct hk_op_call *call, const struct batch *batch,
 static enum hk_error agree_batch(struct hk_op_call *call, struct batch *batch, const struct hk_bytes *points,
                                  size_t count)
 {
-    uint8_t *results = hk_op_memory(call, count * 32);
+    size_t size = batch->input_bytes;
+    uint8_t *results = hk_op_memory(call, count * size);
     bool refused[HK_AGREE_POINTS_MAX] = {false};
     enum hk_error error = results != NULL ? HK_OK : HK_NO_MEMORY;
     batch->count = 0;
@@ -182,7 +188,7 @@ static enum hk_error agree_batch(struct hk_op_call *call, struct batch *batch, c
         hk_exchange_free(batch->core->client, exchange);
     }
     for (size_t i = 0; i < count && error == HK_OK; i++) {
-        bool added = hk_agent_add(call->answer, HK_A_RESULTS, results + i * 32, refused[i] ? 0 : 32);
+        bool added = hk_agent_add(call->answer, HK_A_RESULTS, results + i * size, refused[i] ? 0 : size);
         error = added ? HK_OK : HK_TOO_LARGE;
     }
     return error;
@@ -192,10 +198,18 @@ static enum hk_error agree_with_key(struct hk_op_call *call, struct batch *batch
                                     const struct hk_state_key *key)
 {
     const struct hk_value *points = &call->request->value[HK_A_POINTS];
-    const struct hk_group *group = hk_suite_by_id(key->suite)->group;
     batch->key = key;
-    hk_agree_eighth(&batch->eighth, &key->half);
-    enum hk_error error = group->point_decode(&batch->service_point, key->service_point);
+    batch->agreement = hk_suite_by_id(key->suite)->agreement;
+    batch->point_bytes = batch->agreement->group->point_bytes;
+    batch->input_bytes = batch->agreement->input_bytes;
+    for (size_t i = 0; i < points->count; i++) {
+        if (points->items[i].size != batch->input_bytes) {
+            return hk_op_fail(call, HK_BAD_POINT, "the key '%s' agrees with points of %zu bytes, not %zu",
+                              key->name, batch->input_bytes, points->items[i].size);
+        }
+    }
+    hk_agree_part(batch->agreement, &batch->part, &key->half);
+    enum hk_error error = batch->agreement->group->point_decode(&batch->service_point, key->service_point);
     if (error == HK_OK && !hk_agent_add(call->answer, HK_A_KEYS, key->name, strlen(key->name))) {
         error = HK_TOO_LARGE;
     }
@@ -205,6 +219,13 @@ static enum hk_error agree_with_key(struct hk_op_call *call, struct batch *batch
                             left < HK_AGREE_POINTS_MAX ? left : HK_AGREE_POINTS_MAX);
     }
     return error;
+}
+
+/* Keys for points of this length: those that are asked when none is named. */
+static bool agrees_with(const struct hk_state_key *key, size_t size)
+{
+    const struct hk_agreement *agreement = hk_suite_by_id(key->suite)->agreement;
+    return key->state == HK_KEY_ACTIVE && agreement != NULL && agreement->input_bytes == size;
 }
 
 /* One named key, or every key that can agree. */
@@ -222,16 +243,19 @@ static enum hk_error agree_with_keys(struct hk_op_call *call, struct batch *batc
                    ? agree_with_key(call, batch, key)
                    : hk_op_fail(call, HK_WRONG_PURPOSE, "the key '%s' is not for key agreement", name);
     }
+    const struct hk_value *points = &call->request->value[HK_A_POINTS];
+    size_t size = points->count != 0 ? points->items[0].size : HK_X25519_BYTES;
     enum hk_error error = HK_OK;
     bool any = false;
     for (size_t i = 0; i < state->key_count && error == HK_OK; i++) {
-        if (state->key[i].purpose == HK_PURPOSE_AGREE && state->key[i].state == HK_KEY_ACTIVE) {
+        if (agrees_with(&state->key[i], size)) {
             any = true;
             error = agree_with_key(call, batch, &state->key[i]);
         }
     }
-    return error != HK_OK || any ? error
-                                 : hk_op_fail(call, HK_UNKNOWN_KEY, "there is no x25519 key on this device");
+    return error != HK_OK || any
+               ? error
+               : hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key on this device for these points");
 }
 
 /* Locking and guarding fresh pages costs as much as an agreement: one batch, wiped, is kept for the next. */

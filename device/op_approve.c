@@ -241,7 +241,7 @@ struct yes {
     size_t count;
     struct hk_enrol_key keys[HK_KEYS_MAX];
     uint8_t ids[HK_KEYS_MAX][HK_ID_BYTES];
-    uint8_t kept[HK_KEYS_MAX][32], passed[HK_KEYS_MAX][32], subshares[HK_KEYS_MAX][32];
+    struct hk_scalar subshares[HK_KEYS_MAX];
     uint8_t plain[HK_JOIN_RELAY_MAX], sealed[HK_JOIN_RELAY_MAX];
 };
 
@@ -320,14 +320,13 @@ static enum hk_error split_keys(const struct hk_state *state, struct yes *yes)
         struct hk_point point;
         suite->group->base_mul(&point, &key->half);
         memcpy(given->id, key->id, HK_ID_BYTES);
-        memcpy(given->device_point, point.bytes, 32);
-        memcpy(given->commitment, public->administrator.kept, 32);
-        memcpy(given->passed, public->administrator.passed, 32);
-        memcpy(given->kept, kept.bytes, 32);
+        given->suite = key->suite;
+        memcpy(given->device_point, point.bytes, suite->group->point_bytes);
+        memcpy(given->commitment, public->administrator.kept, suite->group->point_bytes);
+        memcpy(given->passed, public->administrator.passed, suite->group->point_bytes);
+        memcpy(given->kept, kept.bytes, suite->group->scalar_bytes);
         memcpy(yes->ids[yes->count], key->id, HK_ID_BYTES);
-        memcpy(yes->kept[yes->count], public->administrator.kept, 32);
-        memcpy(yes->passed[yes->count], public->administrator.passed, 32);
-        memcpy(yes->subshares[yes->count], passed.bytes, 32);
+        yes->subshares[yes->count] = passed;
         yes->count++;
     }
     return HK_OK;
@@ -342,13 +341,34 @@ static enum hk_error take_commitments(struct yes *yes, const struct hk_message *
         return HK_BAD_PEER;
     }
     for (size_t i = 0; i < yes->count; i++) {
-        if (kept->items[i].size != 32 || passed->items[i].size != 32) {
+        size_t size = yes->keys[i].suite->group->point_bytes;
+        if (kept->items[i].size != size || passed->items[i].size != size) {
             return HK_BAD_PEER;
         }
-        memcpy(yes->keys[i].service.kept, kept->items[i].data, 32);
-        memcpy(yes->keys[i].service.passed, passed->items[i].data, 32);
+        memcpy(yes->keys[i].service.kept, kept->items[i].data, size);
+        memcpy(yes->keys[i].service.passed, passed->items[i].data, size);
     }
     return HK_OK;
+}
+
+/* One element for each key, of its suite's length. */
+static void put_dealings(struct hk_message *request, const struct yes *yes)
+{
+    hk_message_set_list(request, HK_F_KEPT, NULL, 0);
+    for (size_t i = 0; i < yes->count; i++) {
+        const struct hk_group *group = yes->keys[i].suite->group;
+        hk_message_append(request, HK_F_KEPT, yes->keys[i].administrator.kept, group->point_bytes);
+    }
+    hk_message_set_list(request, HK_F_PASSED, NULL, 0);
+    for (size_t i = 0; i < yes->count; i++) {
+        const struct hk_group *group = yes->keys[i].suite->group;
+        hk_message_append(request, HK_F_PASSED, yes->keys[i].administrator.passed, group->point_bytes);
+    }
+    hk_message_set_list(request, HK_F_SUBSHARES, NULL, 0);
+    for (size_t i = 0; i < yes->count; i++) {
+        const struct hk_group *group = yes->keys[i].suite->group;
+        hk_message_append(request, HK_F_SUBSHARES, yes->subshares[i].bytes, group->scalar_bytes);
+    }
 }
 
 /* Step 5. */
@@ -366,9 +386,7 @@ static enum hk_error send_enrol(struct hk_core *core, const struct hk_approval *
     hk_message_set_bytes(request, HK_F_RECORD, enrolment->record, enrolment->record_size);
     hk_message_set_bytes(request, HK_F_CERTIFICATE, enrolment->certificate, enrolment->certificate_size);
     hk_message_set_array(request, HK_F_KEYS, yes->ids, HK_ID_BYTES, yes->count);
-    hk_message_set_array(request, HK_F_KEPT, yes->kept, 32, yes->count);
-    hk_message_set_array(request, HK_F_PASSED, yes->passed, 32, yes->count);
-    hk_message_set_array(request, HK_F_SUBSHARES, yes->subshares, 32, yes->count);
+    put_dealings(request, yes);
     HK_SEAM("enrol/send");
     error = hk_client_call(core->client, exchange);
     HK_SEAM("enrol/sent");

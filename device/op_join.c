@@ -330,10 +330,15 @@ static enum hk_error take_key(struct hk_core *core, struct finishing *finishing,
     const struct hk_join_key *given = &finishing->bundle.keys[i];
     const struct hk_profile_key *listed = find_key(&finishing->profile, given->id);
     const struct hk_suite *suite = listed != NULL ? hk_suite_by_id(listed->suite) : NULL;
-    const uint8_t *id = item(exchange, HK_F_KEYS, i, HK_ID_BYTES), *kept = item(exchange, HK_F_KEPT, i, 32),
-                  *passed = item(exchange, HK_F_PASSED, i, 32),
-                  *share = item(exchange, HK_F_SUBSHARES, i, 32);
-    if (suite == NULL || id == NULL || kept == NULL || passed == NULL || share == NULL ||
+    if (suite == NULL || listed->suite != given->suite) {
+        return HK_BAD_PEER;
+    }
+    size_t point = suite->group->point_bytes;
+    const uint8_t *id = item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
+                  *kept = item(exchange, HK_F_KEPT, i, point),
+                  *passed = item(exchange, HK_F_PASSED, i, point),
+                  *share = item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
+    if (id == NULL || kept == NULL || passed == NULL || share == NULL ||
         memcmp(id, given->id, HK_ID_BYTES) != 0) {
         return HK_BAD_PEER;
     }
@@ -343,10 +348,10 @@ static enum hk_error take_key(struct hk_core *core, struct finishing *finishing,
     }
     struct hk_enrol_key *public = &finishing->keys[i];
     *public = (struct hk_enrol_key){.id = given->id, .suite = suite, .public_key = listed->public_key};
-    memcpy(public->administrator.kept, given->commitment, 32);
-    memcpy(public->administrator.passed, given->passed, 32);
-    memcpy(public->service.kept, kept, 32);
-    memcpy(public->service.passed, passed, 32);
+    memcpy(public->administrator.kept, given->commitment, point);
+    memcpy(public->administrator.passed, given->passed, point);
+    memcpy(public->service.kept, kept, point);
+    memcpy(public->service.passed, passed, point);
     struct hk_point service_point;
     enum hk_error error =
         hk_enrol_take(&key->half, &service_point, suite->group, listed->public_key, given->device_point,
@@ -362,7 +367,7 @@ static enum hk_error take_key(struct hk_core *core, struct finishing *finishing,
     key->state = HK_KEY_PENDING;
     memcpy(key->name, listed->name, sizeof(key->name));
     memcpy(key->public_key, listed->public_key, listed->public_size);
-    memcpy(key->service_point, service_point.bytes, suite->group->point_bytes);
+    memcpy(key->service_point, service_point.bytes, point);
     return HK_OK;
 }
 
@@ -442,19 +447,21 @@ static enum hk_error confirm(struct hk_core *core)
 {
     struct hk_state *state = core->state;
     struct hk_exchange *exchange;
-    uint8_t *proofs = malloc(state->key_count * HK_SCHNORR_ED25519_BYTES + 1);
+    uint8_t *proofs = malloc(state->key_count * HK_SCHNORR_BYTES_MAX + 1);
     enum hk_error error = proofs != NULL ? hk_exchange_new(&exchange, core->client) : HK_NO_MEMORY;
     if (error != HK_OK) {
         free(proofs);
         return error;
     }
-    for (size_t i = 0; i < state->key_count; i++) {
-        hk_enrol_prove(proofs + i * HK_SCHNORR_ED25519_BYTES, hk_suite_by_id(state->key[i].suite)->group,
-                       state->join_transcript, state->key[i].id, &state->key[i].half);
-    }
     hk_exchange_start(exchange, HK_OP_ENROL_CONFIRM);
     hk_message_set_bytes(&exchange->request, HK_F_TRANSCRIPT, state->join_transcript, HK_NAME_BYTES);
-    hk_message_set_array(&exchange->request, HK_F_PROOFS, proofs, HK_SCHNORR_ED25519_BYTES, state->key_count);
+    hk_message_set_list(&exchange->request, HK_F_PROOFS, NULL, 0);
+    for (size_t i = 0; i < state->key_count; i++) {
+        const struct hk_state_key *key = &state->key[i];
+        uint8_t *proof = proofs + i * HK_SCHNORR_BYTES_MAX;
+        hk_enrol_prove(proof, hk_suite_by_id(key->suite)->group, state->join_transcript, key->id, &key->half);
+        hk_message_append(&exchange->request, HK_F_PROOFS, proof, hk_suite_proof_bytes(key->suite));
+    }
     HK_SEAM("join.confirm/before");
     error = hk_client_call(core->client, exchange);
     HK_SEAM("join.confirm/after");

@@ -7,6 +7,7 @@
 
 #include "crypto/keygen.h"
 #include "crypto/random.h"
+#include "crypto/suite.h"
 #include "crypto/x25519.h"
 #include "device/agent_core.h"
 #include "protocol/seam.h"
@@ -65,7 +66,7 @@ static enum hk_error store_pending(struct hk_core *core, const struct making *ma
     memcpy(key->public_key, making->result.public_key, sizeof(key->public_key));
     memcpy(key->service_point, making->result.service_point, sizeof(key->service_point));
     key->half = making->result.half;
-    HK_TELL("d", key->half.bytes, 32);
+    HK_TELL("d", key->half.bytes, making->suite->group->scalar_bytes);
     atomic_store(&core->unsettled, true); /* until it is active and profiled */
     return hk_core_save(core, "keygen.pending");
 }
@@ -276,7 +277,7 @@ static enum hk_error check_request(struct hk_op_call *call, struct making *makin
     hk_agent_text(call->request, HK_A_KEY, making->name, sizeof(making->name));
     making->suite = hk_suite_by_id(hk_agent_u64(call->request, HK_A_SUITE));
     if (making->suite == NULL || making->suite->purpose == HK_PURPOSE_ACCOUNT) {
-        return hk_op_fail(call, HK_UNSUPPORTED, "no such suite; there are x25519 and ed25519");
+        return hk_op_fail(call, HK_UNSUPPORTED, "no such suite; see 'halfkey help key create'");
     }
     if (hk_state_key_by_name(call->core->state, making->name) != NULL) {
         return hk_op_fail(call, HK_EXISTS, "there is a key '%s' already", making->name);
@@ -286,8 +287,7 @@ static enum hk_error check_request(struct hk_op_call *call, struct making *makin
 
 static enum hk_error make_and_answer(struct hk_op_call *call, struct making *making)
 {
-    struct hk_point point = {{0}};
-    uint8_t public_key[32];
+    uint8_t public_key[HK_FORM_BYTES_MAX];
     enum hk_error error = make(call->core, making);
     if (error == HK_UNKNOWN_RUN) {
         return hk_op_fail(call, HK_UNREACHABLE, "the connection was lost while the key was made; try again");
@@ -295,14 +295,9 @@ static enum hk_error make_and_answer(struct hk_op_call *call, struct making *mak
     if (error != HK_OK) {
         return error;
     }
-    memcpy(point.bytes, making->result.public_key, 32);
-    if (making->suite->id == HK_SUITE_X25519) {
-        hk_x25519_from_point(public_key, &point);
-    } else {
-        memcpy(public_key, point.bytes, 32);
-    }
+    making->suite->form(public_key, making->result.public_key);
     hk_agent_set_u64(call->answer, HK_A_CREATED, making->created);
-    return hk_op_put(call, HK_A_PUBLIC, public_key, sizeof(public_key)) ? HK_OK : HK_NO_MEMORY;
+    return hk_op_put(call, HK_A_PUBLIC, public_key, making->suite->form_bytes) ? HK_OK : HK_NO_MEMORY;
 }
 
 enum hk_error hk_op_key_create(struct hk_op_call *call)
@@ -316,16 +311,22 @@ enum hk_error hk_op_key_create(struct hk_op_call *call)
     return error;
 }
 
-/* The scalar of a private key as other programs keep it: X25519's bytes, or the seed of RFC 8032. */
-static void read_whole(struct making *making, const uint8_t secret[32])
+/* The scalar of a private key as other programs keep it: X25519's bytes, the seed of RFC 8032, a number below
+ * secp256k1's n. HK_BAD_SCALAR where not every 32 bytes are one. */
+static enum hk_error read_whole(struct making *making, const uint8_t secret[32])
 {
     uint8_t hash[crypto_hash_sha512_BYTES];
     HK_WIPE_AT_EXIT(hash);
-    if (making->suite->id == HK_SUITE_X25519) {
+    switch (making->suite->id) {
+    case HK_SUITE_X25519:
         hk_x25519_scalar(&making->whole, secret);
-    } else {
+        return HK_OK;
+    case HK_SUITE_ED25519:
         crypto_hash_sha512(hash, secret, 32);
         hk_x25519_scalar(&making->whole, hash); /* clamped in the same way */
+        return HK_OK;
+    default:
+        return hk_scalar_decode_nonzero(making->suite->group, &making->whole, secret);
     }
 }
 
@@ -335,8 +336,12 @@ enum hk_error hk_op_key_import(struct hk_op_call *call)
     enum hk_error error = making != NULL ? check_request(call, making) : HK_NO_MEMORY;
     if (error == HK_OK) {
         making->imported = true;
-        read_whole(making, call->request->value[HK_A_SECRET].data);
-        error = make_and_answer(call, making);
+        error = read_whole(making, call->request->value[HK_A_SECRET].data);
+        error = error == HK_OK ? make_and_answer(call, making)
+                               : hk_op_fail(call, error,
+                                            "that is no private key of suite %s: zero, or not below "
+                                            "the group's order",
+                                            making->suite->name);
     }
     hk_secret_free(making);
     return error;

@@ -23,8 +23,8 @@ enum hk_error hk_account_sign(struct hk_core *core, const char *type, struct hk_
     enum hk_error error =
         hk_cose_to_be_signed(to_be_signed, room, &length, type, core->state->account, payload);
     if (error == HK_OK) {
-        error = hk_core_cosign(core, key, HK_SIGN_OBJECT, HK_BYTES(NULL, 0), HK_BYTES(to_be_signed, length),
-                               signature);
+        struct hk_core_signing signing = {.kind = HK_SIGN_OBJECT, .message = HK_BYTES(to_be_signed, length)};
+        error = hk_core_cosign(core, key, &signing, signature);
     }
     free(to_be_signed);
     return error == HK_OK ? hk_cose_assemble(out, max, size, type, core->state->account, payload, signature)

@@ -9,8 +9,6 @@
 #include "crypto/refresh.h"
 #include "device/agent_core.h"
 
-#define PROOF HK_SCHNORR_ED25519_BYTES
-
 /* The keys that take part, in the order of their ids, and what both sides compute from. From hk_secret_new.
  */
 struct work {
@@ -18,7 +16,7 @@ struct work {
     size_t count;
     struct hk_state_key *key[HK_KEYS_MAX];
     const struct hk_group *group[HK_KEYS_MAX];
-    uint8_t proofs[HK_KEYS_MAX * PROOF];
+    uint8_t proofs[HK_KEYS_MAX][HK_SCHNORR_BYTES_MAX];
 };
 
 static enum hk_error load(struct hk_core *core, struct work *work)
@@ -126,8 +124,8 @@ static void keep_confirm(struct hk_state *state, const struct work *work)
     memcpy(confirm->old_tag, state->tag, HK_TAG_BYTES);
     confirm->count = work->count;
     for (size_t i = 0; i < work->count; i++) {
-        confirm->proof_size[i] = PROOF;
-        memcpy(confirm->proof[i], work->proofs + i * PROOF, PROOF);
+        confirm->proof_size[i] = hk_suite_proof_bytes(work->key[i]->suite);
+        memcpy(confirm->proof[i], work->proofs[i], confirm->proof_size[i]);
     }
     confirm->kept = true;
 }
@@ -160,13 +158,16 @@ static enum hk_error send_confirm(struct hk_core *core, struct work *work)
         return error;
     }
     for (size_t i = 0; i < work->count; i++) {
-        hk_refresh_confirm(work->proofs + i * PROOF, work->group[i], &work->refresh,
-                           &work->key[i]->next_half);
+        hk_refresh_confirm(work->proofs[i], work->group[i], &work->refresh, &work->key[i]->next_half);
     }
     hk_client_close_sessions(core->client);
     hk_exchange_start(exchange, HK_OP_REFRESH_CONFIRM);
     hk_message_set_bytes(&exchange->request, HK_F_NEW_TAG, core->state->refresh.new_tag, HK_TAG_BYTES);
-    hk_message_set_array(&exchange->request, HK_F_PROOFS, work->proofs, PROOF, work->count);
+    hk_message_set_list(&exchange->request, HK_F_PROOFS, NULL, 0);
+    for (size_t i = 0; i < work->count; i++) {
+        hk_message_append(&exchange->request, HK_F_PROOFS, work->proofs[i],
+                          hk_suite_proof_bytes(work->key[i]->suite));
+    }
     error = hk_client_call_alone(core->client, exchange);
     hk_exchange_free(core->client, exchange);
     return error;

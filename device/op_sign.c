@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "crypto/cosign.h"
+#include "crypto/suite.h"
 #include "device/agent_core.h"
 #include "protocol/seam.h"
 
@@ -10,10 +11,11 @@
 
 /* One try on one session: nonces are made for this request and consumed by its first answer. */
 static enum hk_error cosign_once(struct hk_core *core, struct hk_exchange *exchange, struct hk_cosign *cosign,
-                                 const struct hk_state_key *key, enum hk_sign_kind kind,
-                                 struct hk_bytes namespace, uint8_t signature[64])
+                                 const struct hk_state_key *key, const struct hk_core_signing *signing,
+                                 uint8_t *signature)
 {
-    uint8_t commitments[HK_COSIGN_ED25519_COMMITMENTS_BYTES];
+    const struct hk_group *group = cosign->suite->group;
+    uint8_t commitments[HK_COSIGN_COMMITMENTS_BYTES_MAX];
     struct hk_point service_point;
     struct hk_link *link = NULL;
     struct hk_frost_nonces *nonces = hk_secret_new(sizeof(*nonces));
@@ -25,24 +27,27 @@ static enum hk_error cosign_once(struct hk_core *core, struct hk_exchange *excha
     }
     if (error == HK_OK) {
         hk_message_set_bytes(&exchange->request, HK_F_KEY, key->id, HK_ID_BYTES);
-        hk_message_set_u64(&exchange->request, HK_F_KIND, kind);
+        hk_message_set_u64(&exchange->request, HK_F_KIND, signing->kind);
         hk_message_set_bytes(&exchange->request, HK_F_MESSAGE, cosign->message, cosign->size);
-        hk_message_set_bytes(&exchange->request, HK_F_NONCES, commitments, sizeof(commitments));
-        if (namespace.size != 0) {
+        hk_message_set_bytes(&exchange->request, HK_F_NONCES, commitments, 2 * group->point_bytes);
+        if (signing->namespace.size != 0) {
             exchange->request.value[HK_F_NAMESPACE] =
-                (struct hk_value){.data = namespace.data, .size = namespace.size};
+                (struct hk_value){.data = signing->namespace.data, .size = signing->namespace.size};
             exchange->request.present |= HK_BIT(HK_F_NAMESPACE);
+        }
+        if (signing->root != NULL) {
+            hk_message_set_bytes(&exchange->request, HK_F_TWEAK_ROOT, signing->root->data,
+                                 signing->root->size);
         }
         HK_SEAM("sign/before");
         error = hk_link_call(link, exchange);
         HK_SEAM("sign/after");
     }
     if (error == HK_OK) {
-        const uint8_t *theirs = hk_exchange_bytes(exchange, HK_F_NONCES, sizeof(commitments)),
-                      *share = hk_exchange_bytes(exchange, HK_F_SHARE, HK_COSIGN_ED25519_SHARE_BYTES);
-        error = theirs != NULL && share != NULL
-                    ? hk_edwards25519.point_decode(&service_point, key->service_point)
-                    : HK_BAD_PROOF; /* of another length */
+        const uint8_t *theirs = hk_exchange_bytes(exchange, HK_F_NONCES, 2 * group->point_bytes),
+                      *share = hk_exchange_bytes(exchange, HK_F_SHARE, group->scalar_bytes);
+        error = theirs != NULL && share != NULL ? group->point_decode(&service_point, key->service_point)
+                                                : HK_BAD_PROOF; /* of another length */
         if (error == HK_OK) {
             error = hk_cosign_finish(signature, nonces, cosign, &key->half, &service_point, theirs, share);
         }
@@ -52,26 +57,30 @@ static enum hk_error cosign_once(struct hk_core *core, struct hk_exchange *excha
     return error;
 }
 
-enum hk_error hk_core_cosign(struct hk_core *core, const struct hk_state_key *key, enum hk_sign_kind kind,
-                             struct hk_bytes namespace, struct hk_bytes message, uint8_t signature[64])
+enum hk_error hk_core_cosign(struct hk_core *core, const struct hk_state_key *key,
+                             const struct hk_core_signing *signing, uint8_t *signature)
 {
+    const struct hk_suite *suite = hk_suite_by_id(key->suite);
     struct hk_exchange *exchange = NULL;
-    struct hk_cosign cosign = {.suite = &hk_frost_ed25519,
-                               .group_key = key->public_key,
+    struct hk_frost_key signing_key;
+    struct hk_cosign cosign = {.suite = suite->frost,
                                .key_id = key->id,
                                .epoch = core->state->epoch,
-                               .message = message.data,
-                               .size = message.size};
-    if (message.size > HK_SIGN_MESSAGE_MAX) {
+                               .message = signing->message.data,
+                               .size = signing->message.size};
+    if (signing->message.size > HK_SIGN_MESSAGE_MAX) {
         return HK_TOO_LARGE;
     }
-    enum hk_error error = hk_exchange_new(&exchange, core->client);
-    if (error != HK_OK) {
+    if (suite->frost == NULL) {
+        return HK_WRONG_PURPOSE;
+    }
+    enum hk_error error = hk_cosign_under(&cosign, &signing_key, key->public_key, signing->root);
+    if (error != HK_OK || (error = hk_exchange_new(&exchange, core->client)) != HK_OK) {
         return error;
     }
     error = HK_AGAIN;
     for (int tries = 0; tries < TRIES && error == HK_AGAIN; tries++) {
-        error = cosign_once(core, exchange, &cosign, key, kind, namespace, signature);
+        error = cosign_once(core, exchange, &cosign, key, signing, signature);
     }
     hk_exchange_free(core->client, exchange);
     return error == HK_AGAIN ? HK_UNREACHABLE : error;
@@ -109,18 +118,33 @@ enum hk_error hk_op_sign(struct hk_op_call *call)
     if (kind != HK_SIGN_RAW && kind != HK_SIGN_SSHSIG) {
         return HK_UNSUPPORTED;
     }
+    if (kind == HK_SIGN_SSHSIG && key->suite != HK_SUITE_ED25519) {
+        return hk_op_fail(call, HK_WRONG_PURPOSE, "OpenSSH knows no signatures of suite %s; use --format raw",
+                          hk_suite_by_id(key->suite)->name);
+    }
     const struct hk_value *message = &call->request->value[HK_A_MESSAGE],
-                          *namespace = &call->request->value[HK_A_NAMESPACE];
+                          *namespace = &call->request->value[HK_A_NAMESPACE],
+                          *root = &call->request->value[HK_A_TWEAK_ROOT];
     bool named = hk_agent_has(call->request, HK_A_NAMESPACE);
-    enum hk_error error =
-        hk_core_cosign(call->core, key, (enum hk_sign_kind)kind,
-                       HK_BYTES(named ? namespace->data : NULL, named ? namespace->size : 0),
-                       HK_BYTES(message->data, message->size), signature);
+    struct hk_bytes merkle = HK_BYTES(root->data, root->size);
+    struct hk_core_signing signing = {
+        .kind = (enum hk_sign_kind)kind,
+        .namespace = HK_BYTES(named ? namespace->data : NULL, named ? namespace->size : 0),
+        .message = HK_BYTES(message->data, message->size),
+        .root = hk_agent_has(call->request, HK_A_TWEAK_ROOT) ? &merkle : NULL};
+    if (signing.root != NULL && key->suite != HK_SUITE_SECP256K1_SCHNORR) {
+        return hk_op_fail(call, HK_WRONG_PURPOSE, "--tweak-root is for keys of suite secp256k1-schnorr");
+    }
+    enum hk_error error = hk_core_cosign(call->core, key, &signing, signature);
     if (error != HK_OK) {
         return explain(call, error, name);
     }
     __atomic_store_n(&call->core->state->last_use, (uint64_t)time(NULL), __ATOMIC_RELAXED);
+    const struct hk_suite *suite = hk_suite_by_id(key->suite);
+    uint8_t public_key[HK_FORM_BYTES_MAX];
+    suite->form(public_key, key->public_key);
+    hk_agent_set_u64(call->answer, HK_A_SUITE, key->suite);
     bool put = hk_op_put(call, HK_A_SIGNATURE, signature, sizeof(signature)) &&
-               hk_op_put(call, HK_A_PUBLIC, key->public_key, 32);
+               hk_op_put(call, HK_A_PUBLIC, public_key, suite->form_bytes);
     return put ? HK_OK : HK_NO_MEMORY;
 }

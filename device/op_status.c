@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "crypto/suite.h"
-#include "crypto/x25519.h"
 #include "device/agent_core.h"
 #include "protocol/words.h"
 
@@ -12,15 +11,14 @@
 
 /* ---- keys ---- */
 
-/* What people are given of a key: X25519's form for one to agree with. */
-static void public_form(uint8_t out[32], uint64_t suite, const uint8_t point[32])
+/* What people are given of a key. */
+static size_t public_form(uint8_t out[HK_FORM_BYTES_MAX], uint64_t suite_id, const uint8_t *point)
 {
-    struct hk_point edwards = {{0}};
-    memcpy(edwards.bytes, point, 32);
-    if (suite == HK_SUITE_X25519)
-        hk_x25519_from_point(out, &edwards);
-    else
-        memcpy(out, point, 32);
+    const struct hk_suite *suite = hk_suite_by_id(suite_id);
+    if (!suite)
+        return 0;
+    suite->form(out, point);
+    return suite->form_bytes;
 }
 
 static enum hk_error put_row(struct hk_op_call *call, const struct hk_agent_key_row *row)
@@ -44,7 +42,7 @@ static enum hk_error put_profile_key(struct hk_op_call *call, const struct hk_pr
                                    .here = held && held->state == HK_KEY_ACTIVE};
     memcpy(row.id, key->id, sizeof row.id);
     memcpy(row.name, key->name, sizeof row.name);
-    public_form(row.public_key, key->suite, key->public_key);
+    row.public_size = public_form(row.public_key, key->suite, key->public_key);
     return put_row(call, &row);
 }
 
@@ -55,7 +53,7 @@ static enum hk_error put_new_key(struct hk_op_call *call, const struct hk_state_
         .suite = key->suite, .created = key->created, .imported = key->imported, .here = true};
     memcpy(row.id, key->id, sizeof row.id);
     memcpy(row.name, key->name, sizeof row.name);
-    public_form(row.public_key, key->suite, key->public_key);
+    row.public_size = public_form(row.public_key, key->suite, key->public_key);
     return put_row(call, &row);
 }
 
@@ -89,15 +87,15 @@ enum hk_error hk_op_key_list(struct hk_op_call *call)
 enum hk_error hk_op_key_public(struct hk_op_call *call)
 {
     char name[HK_NAME_MAX + 1];
-    uint8_t public[32];
+    uint8_t public[HK_FORM_BYTES_MAX];
     hk_agent_text(call->request, HK_A_KEY, name, sizeof name);
     const struct hk_state_key *key = hk_state_key_by_name(call->core->state, name);
     if (!key || key->suite == HK_SUITE_ACCOUNT || key->state != HK_KEY_ACTIVE)
         return hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key '%s'; see 'halfkey key list'", name);
-    public_form(public, key->suite, key->public_key);
+    size_t size = public_form(public, key->suite, key->public_key);
     hk_agent_set_u64(call->answer, HK_A_SUITE, key->suite);
     hk_agent_set_u64(call->answer, HK_A_CREATED, key->created);
-    return hk_op_put(call, HK_A_PUBLIC, public, sizeof public) ? HK_OK : HK_NO_MEMORY;
+    return hk_op_put(call, HK_A_PUBLIC, public, size) ? HK_OK : HK_NO_MEMORY;
 }
 
 /* ---- state ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/group.h"
+#include "crypto/suite.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/pairs.h"
 #include "protocol/cose.h"
@@ -74,8 +75,8 @@ static enum hk_error allow_key(const struct hk_job *job, struct hk_txn *txn,
         return error == HK_UNKNOWN_KEY ? HK_CONFLICT : error;
     }
     bool same = key.suite == listed->suite && key.purpose == listed->purpose &&
-                key.imported == listed->imported && listed->public_size == 32 &&
-                memcmp(key.public_key, listed->public_key, 32) == 0;
+                key.imported == listed->imported && listed->public_size == hk_suite_point_bytes(key.suite) &&
+                memcmp(key.public_key, listed->public_key, listed->public_size) == 0;
     return same ? HK_OK : HK_CONFLICT;
 }
 

@@ -9,10 +9,10 @@ static struct hk_enrol_key public_part(const struct hk_enrolment_key *key)
 {
     struct hk_enrol_key part = {
         .id = key->id, .suite = hk_suite_by_id(key->suite), .public_key = key->public_key};
-    memcpy(part.administrator.kept, key->kept[0], 32);
-    memcpy(part.administrator.passed, key->passed[0], 32);
-    memcpy(part.service.kept, key->kept[1], 32);
-    memcpy(part.service.passed, key->passed[1], 32);
+    memcpy(part.administrator.kept, key->kept[0], HK_POINT_BYTES_MAX);
+    memcpy(part.administrator.passed, key->passed[0], HK_POINT_BYTES_MAX);
+    memcpy(part.service.kept, key->kept[1], HK_POINT_BYTES_MAX);
+    memcpy(part.service.passed, key->passed[1], HK_POINT_BYTES_MAX);
     return part;
 }
 
@@ -37,6 +37,29 @@ enum hk_error hk_enrolment_transcript(struct hk_server *server, struct hk_open_e
     enum hk_error error = hk_enrol_transcript(enrolment->transcript, &public, keys, enrolment->count);
     free(keys);
     return error;
+}
+
+enum hk_error hk_enrolment_put_commitments(struct hk_job *job, const struct hk_open_enrolment *enrolment)
+{
+    size_t count = enrolment->count, size = HK_POINT_BYTES_MAX;
+    uint8_t *kept = hk_job_memory(job, 2 * count * size + 1);
+    if (kept == NULL) {
+        return HK_BUSY;
+    }
+    uint8_t *passed = kept + count * size;
+    hk_message_set_list(&job->answer, HK_F_KEPT, NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(kept + i * size, enrolment->key[i].kept[1], size);
+        hk_message_append(&job->answer, HK_F_KEPT, kept + i * size,
+                          hk_suite_point_bytes(enrolment->key[i].suite));
+    }
+    hk_message_set_list(&job->answer, HK_F_PASSED, NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(passed + i * size, enrolment->key[i].passed[1], size);
+        hk_message_append(&job->answer, HK_F_PASSED, passed + i * size,
+                          hk_suite_point_bytes(enrolment->key[i].suite));
+    }
+    return HK_OK;
 }
 
 enum hk_error hk_enrolment_check(const struct hk_open_enrolment *enrolment, size_t place,

@@ -3,12 +3,17 @@
 #ifndef HALFKEY_KEYSERVICE_ENROLMENT_KEYS_H
 #define HALFKEY_KEYSERVICE_ENROLMENT_KEYS_H
 
+#include "keyservice/job.h"
 #include "keyservice/server.h"
 
 /* Computes enrolment->transcript. The record enters as hk_object_hash of its signed form. */
 HK_CHECK enum hk_error hk_enrolment_transcript(struct hk_server *server, struct hk_open_enrolment *enrolment);
 
-/* Holds the new device's proof of one key (64 bytes) against both dealings. */
+/* Puts the service's commitments into an answer, copied: KEPT and PASSED, an element for each key. */
+HK_CHECK enum hk_error hk_enrolment_put_commitments(struct hk_job *job,
+                                                    const struct hk_open_enrolment *enrolment);
+
+/* Holds the new device's proof of one key (of its suite's length) against both dealings. */
 HK_CHECK enum hk_error hk_enrolment_check(const struct hk_open_enrolment *enrolment, size_t place,
                                           const uint8_t *proof);
 

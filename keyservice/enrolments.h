@@ -21,11 +21,11 @@
 struct hk_enrolment_key {
     uint8_t id[HK_ID_BYTES];
     uint64_t suite;
-    uint8_t public_key[32];
-    uint8_t kept[2][32];    /* A, Q: commitments to what goes to the new device */
-    uint8_t passed[2][32];  /* A', Q': to what goes to the service */
-    struct hk_scalar share; /* b, secret */
-    struct hk_scalar half;  /* s2, secret */
+    uint8_t public_key[HK_POINT_BYTES_MAX];
+    uint8_t kept[2][HK_POINT_BYTES_MAX];   /* A, Q: commitments to what goes to the new device */
+    uint8_t passed[2][HK_POINT_BYTES_MAX]; /* A', Q': to what goes to the service */
+    struct hk_scalar share;                /* b, secret */
+    struct hk_scalar half;                 /* s2, secret */
 };
 
 /* In memory from hk_secret_new. */

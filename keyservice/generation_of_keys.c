@@ -74,8 +74,9 @@ enum hk_error hk_generation_finish(struct hk_job *job, bool is_account, struct h
         return error;
     }
     made->run = run;
-    bool is_point = hk_job_value(job, HK_F_POINT)->size == 32;
-    bool is_proof = hk_job_value(job, HK_F_PROOF)->size == 64;
+    size_t point = hk_suite_point_bytes(run->key.suite), proof = hk_suite_proof_bytes(run->key.suite);
+    bool is_point = hk_job_value(job, HK_F_POINT)->size == point;
+    bool is_proof = hk_job_value(job, HK_F_PROOF)->size == proof;
     error = !is_point   ? HK_BAD_POINT
             : !is_proof ? HK_BAD_PROOF
                         : hk_keygen_complete(&made->result, &run->state, hk_job_bytes(job, HK_F_POINT),
@@ -83,11 +84,11 @@ enum hk_error hk_generation_finish(struct hk_job *job, bool is_account, struct h
     if (error != HK_OK) {
         return error;
     }
-    HK_TELL("s", made->result.half.bytes, 32);
-    memcpy(run->key.public_key, made->result.public_key, 32);
+    HK_TELL("s", made->result.half.bytes, hk_suite_scalar_bytes(run->key.suite));
+    memcpy(run->key.public_key, made->result.public_key, point);
     memcpy(run->key.transcript, made->result.transcript, 32);
     hk_message_set_bytes(&job->answer, HK_F_TRANSCRIPT, run->key.transcript, 32);
-    hk_message_set_bytes(&job->answer, HK_F_PUBLIC, run->key.public_key, 32);
+    hk_message_set_bytes(&job->answer, HK_F_PUBLIC, run->key.public_key, point);
     *generation = made;
     return HK_OK;
 }

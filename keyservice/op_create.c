@@ -4,6 +4,7 @@
 
 #include "crypto/group.h"
 #include "crypto/random.h"
+#include "crypto/suite.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/generation_of_keys.h"
 #include "keyservice/operations.h"
@@ -134,7 +135,7 @@ enum hk_error hk_apply_create_status(struct hk_job *job, struct hk_txn *txn)
     }
     if (error == HK_OK) {
         hk_message_set_bytes(&job->answer, HK_F_TRANSCRIPT, key->transcript, 32);
-        hk_message_set_bytes(&job->answer, HK_F_PUBLIC, key->public_key, 32);
+        hk_message_set_bytes(&job->answer, HK_F_PUBLIC, key->public_key, hk_suite_point_bytes(key->suite));
         hk_message_set_bytes(&job->answer, HK_F_ACCOUNT, key->account, HK_ACCOUNT_BYTES);
         hk_message_set_u64(&job->answer, HK_F_EPOCH, device.epoch);
         hk_message_set_bytes(&job->answer, HK_F_IDENTITY, job->server->keys->identity_public, 32);

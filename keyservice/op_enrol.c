@@ -49,7 +49,7 @@ static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct h
 {
     struct hk_scalar half;
     HK_WIPE_AT_EXIT(half);
-    struct hk_enrol_commitments given, own;
+    struct hk_enrol_commitments given = {{0}, {0}}, own = {{0}, {0}};
     const struct hk_bytes *kept = &hk_job_value(job, HK_F_KEPT)->items[place],
                           *passed = &hk_job_value(job, HK_F_PASSED)->items[place],
                           *subshare = &hk_job_value(job, HK_F_SUBSHARES)->items[place];
@@ -57,14 +57,14 @@ static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct h
     if (suite == NULL) {
         return HK_INTERNAL;
     }
-    if (kept->size != 32 || passed->size != 32) {
+    if (kept->size != suite->group->point_bytes || passed->size != suite->group->point_bytes) {
         return HK_BAD_POINT;
     }
-    if (subshare->size != 32) {
+    if (subshare->size != suite->group->scalar_bytes) {
         return HK_BAD_PROOF;
     }
-    memcpy(given.kept, kept->data, 32);
-    memcpy(given.passed, passed->data, 32);
+    memcpy(given.kept, kept->data, kept->size);
+    memcpy(given.passed, passed->data, passed->size);
     enum hk_error error = hk_store_get_half(txn, &job->device, key, &half);
     if (error == HK_OK) {
         error = hk_enrol_deal(&own, &out->share, &out->half, suite->group, key->public_key, &half, &given,
@@ -73,11 +73,11 @@ static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct h
     if (error == HK_OK) {
         memcpy(out->id, key->id, HK_ID_BYTES);
         out->suite = key->suite;
-        memcpy(out->public_key, key->public_key, 32);
-        memcpy(out->kept[0], given.kept, 32);
-        memcpy(out->passed[0], given.passed, 32);
-        memcpy(out->kept[1], own.kept, 32);
-        memcpy(out->passed[1], own.passed, 32);
+        memcpy(out->public_key, key->public_key, sizeof(out->public_key));
+        memcpy(out->kept[0], given.kept, sizeof(out->kept[0]));
+        memcpy(out->passed[0], given.passed, sizeof(out->passed[0]));
+        memcpy(out->kept[1], own.kept, sizeof(out->kept[1]));
+        memcpy(out->passed[1], own.passed, sizeof(out->passed[1]));
     }
     return error;
 }
@@ -107,22 +107,6 @@ static enum hk_error deal_all(struct hk_job *job, struct hk_txn *txn, struct hk_
 static void enrolment_free(void *state)
 {
     hk_enrolment_release(state);
-}
-
-static enum hk_error put_answer(struct hk_job *job, const struct hk_open_enrolment *enrolment)
-{
-    uint8_t *lists = hk_job_memory(job, 2 * enrolment->count * 32 + 1);
-    if (lists == NULL) {
-        return HK_BUSY;
-    }
-    uint8_t *passed = lists + enrolment->count * 32;
-    for (size_t i = 0; i < enrolment->count; i++) {
-        memcpy(lists + i * 32, enrolment->key[i].kept[1], 32);
-        memcpy(passed + i * 32, enrolment->key[i].passed[1], 32);
-    }
-    hk_message_set_array(&job->answer, HK_F_KEPT, lists, 32, enrolment->count);
-    hk_message_set_array(&job->answer, HK_F_PASSED, passed, 32, enrolment->count);
-    return HK_OK;
 }
 
 enum hk_error hk_prepare_enrol(struct hk_job *job, struct hk_txn *txn)
@@ -160,7 +144,7 @@ enum hk_error hk_prepare_enrol(struct hk_job *job, struct hk_txn *txn)
     if (error == HK_OK) {
         error = hk_enrolment_transcript(job->server, enrolment);
     }
-    return error == HK_OK ? put_answer(job, enrolment) : error;
+    return error == HK_OK ? hk_enrolment_put_commitments(job, enrolment) : error;
 }
 
 /* After the leaf: from now on the service knows the new device's key. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/random.h"
+#include "crypto/suite.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/enrolment_keys.h"
 #include "keyservice/operations.h"
@@ -15,23 +16,26 @@ enum hk_error hk_prepare_enrol_fetch(struct hk_job *job, struct hk_txn *txn)
     struct hk_open_enrolment *enrolment =
         hk_enrolments_by_key(job->server->enrolments, job->session->remote_static, hk_now());
     size_t count = enrolment != NULL ? enrolment->count : 0;
-    uint8_t *ids = hk_job_memory(job, count * (HK_ID_BYTES + 3 * 32) + 1);
-    if (enrolment == NULL || ids == NULL) {
-        hk_enrolment_release(enrolment);
-        return enrolment == NULL ? HK_UNKNOWN_RUN : HK_BUSY;
+    uint8_t *ids = hk_job_memory(job, count * (HK_ID_BYTES + HK_SCALAR_BYTES_MAX) + 1);
+    enum hk_error error = enrolment == NULL ? HK_UNKNOWN_RUN : ids == NULL ? HK_BUSY : HK_OK;
+    if (error == HK_OK) {
+        error = hk_enrolment_put_commitments(job, enrolment);
     }
-    uint8_t *kept = ids + count * HK_ID_BYTES, *passed = kept + count * 32, *shares = passed + count * 32;
+    if (error != HK_OK) {
+        hk_enrolment_release(enrolment);
+        return error;
+    }
+    uint8_t *shares = ids + count * HK_ID_BYTES; /* wiped with the job */
+    hk_message_set_list(&job->answer, HK_F_SUBSHARES, NULL, 0);
     for (size_t i = 0; i < count; i++) {
-        memcpy(ids + i * HK_ID_BYTES, enrolment->key[i].id, HK_ID_BYTES);
-        memcpy(kept + i * 32, enrolment->key[i].kept[1], 32);
-        memcpy(passed + i * 32, enrolment->key[i].passed[1], 32);
-        memcpy(shares + i * 32, enrolment->key[i].share.bytes, 32); /* wiped with the job */
+        const struct hk_enrolment_key *key = &enrolment->key[i];
+        uint8_t *share = shares + i * HK_SCALAR_BYTES_MAX;
+        memcpy(ids + i * HK_ID_BYTES, key->id, HK_ID_BYTES);
+        memcpy(share, key->share.bytes, HK_SCALAR_BYTES_MAX);
+        hk_message_append(&job->answer, HK_F_SUBSHARES, share, hk_suite_scalar_bytes(key->suite));
     }
     hk_enrolment_release(enrolment);
     hk_message_set_array(&job->answer, HK_F_KEYS, ids, HK_ID_BYTES, count);
-    hk_message_set_array(&job->answer, HK_F_KEPT, kept, 32, count);
-    hk_message_set_array(&job->answer, HK_F_PASSED, passed, 32, count);
-    hk_message_set_array(&job->answer, HK_F_SUBSHARES, shares, 32, count);
     hk_message_set_bytes(&job->answer, HK_F_IDENTITY, job->server->keys->identity_public, 32);
     return HK_OK;
 }
@@ -60,8 +64,8 @@ enum hk_error hk_prepare_enrol_confirm(struct hk_job *job, struct hk_txn *txn)
     bool fits = proofs->count == enrolment->count && hk_equal(transcript, enrolment->transcript, 32);
     enum hk_error error = fits ? HK_OK : HK_BAD_PROOF;
     for (size_t i = 0; i < enrolment->count && error == HK_OK; i++) {
-        error = proofs->items[i].size != 64 ? HK_BAD_PROOF
-                                            : hk_enrolment_check(enrolment, i, proofs->items[i].data);
+        bool is_proof = proofs->items[i].size == hk_suite_proof_bytes(enrolment->key[i].suite);
+        error = is_proof ? hk_enrolment_check(enrolment, i, proofs->items[i].data) : HK_BAD_PROOF;
     }
     memcpy(job->account, enrolment->record.account, HK_ACCOUNT_BYTES);
     job->leaf.has_subject = true;

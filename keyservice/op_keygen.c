@@ -103,7 +103,8 @@ enum hk_error hk_apply_keygen_status(struct hk_job *job, struct hk_txn *txn)
     }
     if (error == HK_OK) {
         hk_message_set_bytes(&job->answer, HK_F_TRANSCRIPT, job->key.transcript, 32);
-        hk_message_set_bytes(&job->answer, HK_F_PUBLIC, job->key.public_key, 32);
+        hk_message_set_bytes(&job->answer, HK_F_PUBLIC, job->key.public_key,
+                             hk_suite_point_bytes(job->key.suite));
     }
     return error;
 }
@@ -122,10 +123,11 @@ enum hk_error hk_prepare_key_import(struct hk_job *job, struct hk_txn *txn)
     if (error != HK_OK || (error = hk_generation_new(job, &import)) != HK_OK) {
         return error;
     }
-    if (hk_job_value(job, HK_F_POINT)->size != 32) {
+    if (hk_job_value(job, HK_F_POINT)->size != suite->group->point_bytes) {
         return HK_BAD_POINT;
     }
-    if (hk_job_value(job, HK_F_SCALAR)->size != 32 || hk_job_value(job, HK_F_PROOF)->size != 64) {
+    if (hk_job_value(job, HK_F_SCALAR)->size != suite->group->scalar_bytes ||
+        hk_job_value(job, HK_F_PROOF)->size != suite->group->point_bytes + suite->group->scalar_bytes) {
         return HK_BAD_PROOF;
     }
     hk_generation_sid(sid, job, job->device.account, suite, job->device.static_key);
@@ -138,14 +140,14 @@ enum hk_error hk_prepare_key_import(struct hk_job *job, struct hk_txn *txn)
     memcpy(key->id, hk_job_bytes(job, HK_F_KEY), HK_ID_BYTES);
     memcpy(key->account, job->device.account, HK_ACCOUNT_BYTES);
     memcpy(key->name, name, sizeof(name));
-    memcpy(key->public_key, import->result.public_key, 32);
+    memcpy(key->public_key, import->result.public_key, suite->group->point_bytes);
     memcpy(key->transcript, import->result.transcript, 32);
     key->suite = (uint64_t)suite->id;
     key->purpose = (uint64_t)suite->purpose;
     key->created = hk_job_number(job, HK_F_CREATED);
     key->imported = true;
     hk_message_set_bytes(&job->answer, HK_F_TRANSCRIPT, key->transcript, 32);
-    hk_message_set_bytes(&job->answer, HK_F_PUBLIC, key->public_key, 32);
+    hk_message_set_bytes(&job->answer, HK_F_PUBLIC, key->public_key, suite->group->point_bytes);
     return HK_OK;
 }
 

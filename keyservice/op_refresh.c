@@ -5,13 +5,13 @@
 
 #include "crypto/refresh.h"
 #include "crypto/random.h"
+#include "crypto/suite.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
 #include "protocol/seam.h"
 
 #define PENDING_SECONDS 86400
-#define PROOF HK_SCHNORR_ED25519_BYTES
 
 /* Everything of one refresh, in memory from hk_secret_new. */
 struct work {
@@ -90,6 +90,18 @@ enum hk_error hk_prepare_refresh(struct hk_job *job, struct hk_txn *txn)
     return work_new(job, &work);
 }
 
+/* The proofs of all keys, one after the other, each of its suite's length. */
+static void put_proofs(struct hk_job *job, const struct work *work)
+{
+    const uint8_t *proof = work->pending.proofs;
+    hk_message_set_list(&job->answer, HK_F_PROOFS, NULL, 0);
+    for (size_t i = 0; i < work->count; i++) {
+        size_t size = hk_suite_proof_bytes(work->key[i].suite);
+        hk_message_append(&job->answer, HK_F_PROOFS, proof, size);
+        proof += size;
+    }
+}
+
 static enum hk_error make_pending(struct hk_job *job, struct hk_txn *txn, struct work *work)
 {
     struct hk_pending *pending = &work->pending;
@@ -101,17 +113,18 @@ static enum hk_error make_pending(struct hk_job *job, struct hk_txn *txn, struct
     pending->created = hk_now();
     memcpy(pending->seed_device.bytes, hk_job_bytes(job, HK_F_SEED), 32);
     hk_random(pending->tag, sizeof(pending->tag));
-    pending->proofs_size = work->count * PROOF;
     work->refresh.device_seed = pending->seed_device;
     memcpy(work->refresh.new_tag, pending->tag, HK_TAG_BYTES);
     do { /* again only if some new half is zero */
         hk_random(pending->seed_service.bytes, 32);
         work->refresh.service_seed = pending->seed_service;
         error = HK_OK;
+        pending->proofs_size = 0;
         for (size_t i = 0; i < work->count && error == HK_OK; i++) {
             struct hk_scalar half = work->half[i].half, new_half;
-            error = hk_refresh_service(&new_half, pending->proofs + i * PROOF, work->group[i], &work->refresh,
-                                       work->key[i].id, &half);
+            error = hk_refresh_service(&new_half, pending->proofs + pending->proofs_size, work->group[i],
+                                       &work->refresh, work->key[i].id, &half);
+            pending->proofs_size += hk_suite_proof_bytes(work->key[i].suite);
             if (error == HK_OK) {
                 work->half[i].half = new_half;
             }
@@ -137,17 +150,17 @@ enum hk_error hk_apply_refresh(struct hk_job *job, struct hk_txn *txn)
     enum hk_error error = get_pending(job, txn, &work->pending);
     if (error == HK_OK && hk_equal(work->pending.seed_device.bytes, seed, 32)) {
         job->no_leaf = true; /* the same question: the same answer */
+        error = load(job, txn, work, false);
     } else if (error == HK_OK || error == HK_NOT_FOUND) {
         error = make_pending(job, txn, work);
     }
     if (error != HK_OK) {
         return error;
     }
-    job->leaf.count = work->pending.proofs_size / PROOF;
+    job->leaf.count = work->count;
     hk_message_set_bytes(&job->answer, HK_F_SEED, work->pending.seed_service.bytes, 32);
     hk_message_set_bytes(&job->answer, HK_F_NEW_TAG, work->pending.tag, HK_TAG_BYTES);
-    hk_message_set_array(&job->answer, HK_F_PROOFS, work->pending.proofs, PROOF,
-                         work->pending.proofs_size / PROOF);
+    put_proofs(job, work);
     return HK_OK;
 }
 
@@ -194,7 +207,7 @@ static enum hk_error check_proofs(struct hk_job *job, struct work *work)
     const struct hk_value *proofs = hk_job_value(job, HK_F_PROOFS);
     enum hk_error error = proofs->count == work->count ? HK_OK : HK_BAD_PROOF;
     for (size_t i = 0; i < work->count && error == HK_OK; i++) {
-        error = proofs->items[i].size != PROOF
+        error = proofs->items[i].size != hk_suite_proof_bytes(work->key[i].suite)
                     ? HK_BAD_PROOF
                     : hk_refresh_check(work->group[i], &work->refresh, &work->public_key[i],
                                        &work->half[i].half, proofs->items[i].data);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crypto/cosign.h"
+#include "crypto/suite.h"
 #include "keyservice/allowed_objects.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
@@ -69,10 +70,61 @@ static enum hk_error check_kind(struct hk_job *job, struct hk_txn *txn)
         return error;
     }
     if (kind == HK_SIGN_SSHSIG) {
-        return check_sshsig(message, namespace);
+        return job->key.suite == HK_SUITE_ED25519 ? check_sshsig(message, namespace) : HK_WRONG_PURPOSE;
     }
     bool disguised = message->size >= MAGIC && memcmp(message->data, magic, MAGIC) == 0;
     return kind == HK_SIGN_RAW && !has_namespace && !disguised ? HK_OK : HK_BAD_ENCODING;
+}
+
+/* The tweak, if there is one, is derived here: what comes is a Merkle root, never a scalar. */
+static enum hk_error sign_under(const struct hk_job *job, struct hk_cosign *request, struct hk_frost_key *key)
+{
+    const struct hk_value *value = hk_job_value(job, HK_F_TWEAK_ROOT);
+    struct hk_bytes root = HK_BYTES(value->data, value->size);
+    bool tweaked = hk_message_has(&job->message, HK_F_TWEAK_ROOT);
+    return hk_cosign_under(request, key, job->key.public_key, tweaked ? &root : NULL);
+}
+
+static void describe(struct hk_job *job)
+{
+    const struct hk_value *namespace = hk_job_value(job, HK_F_NAMESPACE);
+    job->leaf.kind = hk_job_number(job, HK_F_KIND);
+    if (hk_message_has(&job->message, HK_F_NAMESPACE)) {
+        job->leaf.has_namespace = true;
+        memcpy(job->leaf.namespace, namespace->data, namespace->size);
+    }
+}
+
+static enum hk_error cosign(struct hk_job *job, const struct hk_scalar *half)
+{
+    const struct hk_suite *suite = hk_suite_by_id(job->key.suite);
+    if (suite == NULL || suite->frost == NULL) {
+        return HK_WRONG_PURPOSE;
+    }
+    size_t nonces = 2 * suite->group->point_bytes, share_bytes = suite->group->scalar_bytes;
+    struct hk_frost_key key;
+    struct hk_cosign request = {.suite = suite->frost,
+                                .key_id = job->key.id,
+                                .epoch = job->device.epoch,
+                                .request_id = hk_job_bytes(job, HK_F_REQUEST),
+                                .message = hk_job_bytes(job, HK_F_MESSAGE),
+                                .size = hk_job_value(job, HK_F_MESSAGE)->size};
+    if (hk_job_value(job, HK_F_NONCES)->size != nonces) {
+        return HK_BAD_POINT;
+    }
+    uint8_t *answer = hk_job_memory(job, nonces + share_bytes);
+    enum hk_error error = answer != NULL ? sign_under(job, &request, &key) : HK_BUSY;
+    if (error != HK_OK) {
+        return error;
+    }
+    describe(job);
+    uint8_t *share = answer + nonces;
+    error = hk_cosign_answer(answer, share, &request, half, hk_job_bytes(job, HK_F_NONCES));
+    if (error == HK_OK) {
+        hk_message_set_bytes(&job->answer, HK_F_NONCES, answer, nonces);
+        hk_message_set_bytes(&job->answer, HK_F_SHARE, share, share_bytes);
+    }
+    return error;
 }
 
 enum hk_error hk_prepare_sign(struct hk_job *job, struct hk_txn *txn)
@@ -90,33 +142,7 @@ enum hk_error hk_prepare_sign(struct hk_job *job, struct hk_txn *txn)
     if (error == HK_OK) {
         error = check_kind(job, txn);
     }
-    if (error == HK_OK && hk_job_value(job, HK_F_NONCES)->size != HK_COSIGN_ED25519_COMMITMENTS_BYTES) {
-        error = HK_BAD_POINT;
-    }
-    uint8_t *answer = hk_job_memory(job, HK_COSIGN_ED25519_COMMITMENTS_BYTES + HK_COSIGN_ED25519_SHARE_BYTES);
-    if (error != HK_OK || answer == NULL) {
-        return error != HK_OK ? error : HK_BUSY;
-    }
-    const struct hk_value *namespace = hk_job_value(job, HK_F_NAMESPACE);
-    job->leaf.kind = hk_job_number(job, HK_F_KIND);
-    if (hk_message_has(&job->message, HK_F_NAMESPACE)) {
-        job->leaf.has_namespace = true;
-        memcpy(job->leaf.namespace, namespace->data, namespace->size);
-    }
-    struct hk_cosign request = {.suite = &hk_frost_ed25519,
-                                .group_key = job->key.public_key,
-                                .key_id = job->key.id,
-                                .epoch = job->device.epoch,
-                                .request_id = hk_job_bytes(job, HK_F_REQUEST),
-                                .message = hk_job_bytes(job, HK_F_MESSAGE),
-                                .size = hk_job_value(job, HK_F_MESSAGE)->size};
-    uint8_t *share = answer + HK_COSIGN_ED25519_COMMITMENTS_BYTES;
-    error = hk_cosign_answer(answer, share, &request, &half, hk_job_bytes(job, HK_F_NONCES));
-    if (error == HK_OK) {
-        hk_message_set_bytes(&job->answer, HK_F_NONCES, answer, HK_COSIGN_ED25519_COMMITMENTS_BYTES);
-        hk_message_set_bytes(&job->answer, HK_F_SHARE, share, HK_COSIGN_ED25519_SHARE_BYTES);
-    }
-    return error;
+    return error == HK_OK ? cosign(job, &half) : error;
 }
 
 /* The first record gives the first device its name and the hash of its printed code. */

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "crypto/error.h"
+#include "crypto/group.h"
 #include "crypto/secret.h"
 #include "protocol/message.h"
 #include "protocol/object.h"
@@ -66,10 +67,10 @@ struct hk_device {
 struct hk_key {
     uint8_t id[HK_ID_BYTES];
     uint8_t account[HK_ACCOUNT_BYTES];
-    uint64_t suite;   /* enum hk_suite_id */
-    uint64_t purpose; /* enum hk_purpose */
-    uint8_t public_key[32];
-    uint8_t transcript[32]; /* t3 of its making */
+    uint64_t suite;                         /* enum hk_suite_id */
+    uint64_t purpose;                       /* enum hk_purpose */
+    uint8_t public_key[HK_POINT_BYTES_MAX]; /* X; zeros behind it */
+    uint8_t transcript[32];                 /* t3 of its making */
     char name[HK_NAME_MAX + 1];
     uint64_t created;
     bool imported;

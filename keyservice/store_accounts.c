@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "crypto/suite.h"
+
 /* -- accounts -- */
 
 enum hk_error hk_store_account_number(struct hk_txn *txn, const uint8_t *id, uint64_t *number)
@@ -133,7 +135,7 @@ static enum hk_error read_key(sqlite3_stmt *row, struct hk_key *key)
         error = hk_column_blob(row, 1, found.account, sizeof found.account);
     }
     if (error == HK_OK) {
-        error = hk_column_blob(row, 4, found.public_key, sizeof found.public_key);
+        error = hk_column_blob(row, 4, found.public_key, hk_suite_point_bytes(found.suite));
     }
     if (error == HK_OK) {
         error = hk_column_blob(row, 5, found.transcript, sizeof found.transcript);
@@ -229,8 +231,8 @@ enum hk_error hk_store_insert_key(struct hk_txn *txn, const struct hk_key *key, 
         "INSERT INTO keys (account, id, suite, purpose, public_key, transcript, name, created, imported)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         HK_ARGS(HK_U(account), HK_B(key->id, HK_ID_BYTES), HK_U(key->suite), HK_U(key->purpose),
-                HK_B(key->public_key, 32), HK_B(key->transcript, 32), HK_T(key->name), HK_U(key->created),
-                HK_U(key->imported)));
+                HK_B(key->public_key, hk_suite_point_bytes(key->suite)), HK_B(key->transcript, 32),
+                HK_T(key->name), HK_U(key->created), HK_U(key->imported)));
     return error == HK_CONFLICT ? HK_EXISTS : error; /* the id is free, so it is the name */
 }
 

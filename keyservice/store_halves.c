@@ -38,12 +38,6 @@ static void place_of(struct place *place, const uint8_t *account, const uint8_t 
     }
 }
 
-static size_t half_bytes(uint64_t suite_id)
-{
-    const struct hk_suite *suite = hk_suite_by_id(suite_id);
-    return suite == NULL ? 0 : suite->group->scalar_bytes;
-}
-
 void hk_store_hash_tag(uint8_t hash[32], const uint8_t *tag)
 {
     hk_hash_name(hash, "store/tag", 1, (struct hk_bytes[]){HK_BYTES(tag, HK_TAG_BYTES)});
@@ -115,7 +109,7 @@ enum hk_error hk_store_insert_half(struct hk_txn *txn, const struct hk_device *d
     uint64_t key = hk_column_number(row, 0), suite = hk_column_number(row, 1),
              purpose = hk_column_number(row, 2);
     hk_sql_end(row);
-    size_t size = half_bytes(suite);
+    size_t size = hk_suite_scalar_bytes(suite);
     if (size == 0) {
         return HK_UNSUPPORTED;
     }
@@ -138,7 +132,8 @@ static enum hk_error open_half(sqlite3_stmt *row, const struct hk_device *device
     if (error != HK_OK) {
         return error;
     }
-    if (sealed == NULL || half_bytes(suite) == 0 || size != half_bytes(suite) + HK_SEAL_OVERHEAD) {
+    if (sealed == NULL || hk_suite_scalar_bytes(suite) == 0 ||
+        size != hk_suite_scalar_bytes(suite) + HK_SEAL_OVERHEAD) {
         return HK_AUTH;
     }
     struct place place;

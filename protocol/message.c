@@ -114,6 +114,22 @@ void hk_message_set_array(struct hk_message *message, enum hk_field field, const
     }
 }
 
+void hk_message_append(struct hk_message *message, enum hk_field field, const void *data, size_t size)
+{
+    struct hk_value *value = &message->value[field];
+    assert(hk_message_has(message, field) && fields[field].type == HK_LIST);
+    if (value->count == 0) {
+        value->items = message->pool + message->pooled;
+    }
+    if (message->pooled == HK_ITEMS_MAX) {
+        value->count = HK_ITEMS_MAX + 1; /* refused when it is encoded */
+        return;
+    }
+    assert(value->items + value->count == message->pool + message->pooled);
+    message->pool[message->pooled++] = HK_BYTES(data, size);
+    value->count++;
+}
+
 bool hk_message_has(const struct hk_message *message, enum hk_field field)
 {
     return (message->present & HK_BIT(field)) != 0;

@@ -86,7 +86,8 @@ enum hk_field_type { HK_U64, HK_BSTR, HK_TSTR, HK_LIST /* of byte strings */ };
     X(HK_F_WARNING, 56, "warning", HK_U64, 0, 0) /* when a stale copy of this device was last seen */        \
     X(HK_F_NEW_TAG, 57, "new-tag", HK_BSTR, 16, 16)                                                          \
     X(HK_F_REVOCATIONS, 58, "revocations", HK_LIST, 1, 4096) /* certificates the device keeps, shown again   \
-                                                              */
+                                                              */                                             \
+    X(HK_F_TWEAK_ROOT, 59, "tweak-root", HK_BSTR, 0, 32)     /* BIP-341 Merkle root, or nothing (BIP-86) */
 
 enum hk_field {
 #define HK_FIELD_ENUM(id, number, name, type, min, max) id = number,
@@ -152,7 +153,7 @@ enum hk_sign_kind {
     X(HK_OP_AGREE, 8, "agree", HK_ANY_DEVICE, B(HK_F_KEY) | B(HK_F_POINTS), B(HK_F_PROVE), B(HK_F_POINTS),   \
       B(HK_F_PROOFS))                                                                                        \
     X(HK_OP_SIGN, 9, "sign", HK_ANY_DEVICE, B(HK_F_KEY) | B(HK_F_KIND) | B(HK_F_MESSAGE) | B(HK_F_NONCES),   \
-      B(HK_F_NAMESPACE), B(HK_F_NONCES) | B(HK_F_SHARE), 0)                                                  \
+      B(HK_F_NAMESPACE) | B(HK_F_TWEAK_ROOT), B(HK_F_NONCES) | B(HK_F_SHARE), 0)                             \
     X(HK_OP_REFRESH, 10, "refresh", HK_ANY_DEVICE, B(HK_F_SEED), 0,                                          \
       B(HK_F_SEED) | B(HK_F_NEW_TAG) | B(HK_F_PROOFS), 0)                                                    \
     X(HK_OP_REFRESH_CONFIRM, 11, "refresh-confirm", HK_ANY_DEVICE, B(HK_F_NEW_TAG) | B(HK_F_PROOFS), 0, 0,   \
@@ -235,6 +236,9 @@ void hk_message_set_list(struct hk_message *message, enum hk_field field, const 
 /* A list of `count` elements of `size` bytes each that lie one after the other; spans come from the pool. */
 void hk_message_set_array(struct hk_message *message, enum hk_field field, const void *elements, size_t size,
                           size_t count);
+/* One more element of a list that was set before, perhaps empty, with no other list begun since. For elements
+ * of several lengths. */
+void hk_message_append(struct hk_message *message, enum hk_field field, const void *data, size_t size);
 bool hk_message_has(const struct hk_message *message, enum hk_field field) HK_CHECK;
 
 /* Writes the message as deterministic CBOR: at most `max` bytes to `out`, the length to *size.

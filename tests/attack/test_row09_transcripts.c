@@ -368,7 +368,7 @@ static void row09_a_services_proof_of_an_agreement_holds_for_that_request_alone(
     uint8_t sid[32], other_sid[32], proof[96], share[32], random[64];
     static const uint8_t u[32] = {9};
     struct hk_test_key *key = hk_test_key_of(&attack.phone, HK_SUITE_X25519);
-    assert_int_equal(hk_agree_begin(&open, NULL, u), HK_OK);
+    assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, NULL, u), HK_OK);
     hk_test_request(&request, HK_OP_AGREE, &attack.phone);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
     hk_message_set_array(&request, HK_F_POINTS, open.sent, 32, 1);

@@ -191,7 +191,7 @@ static void a_share_with_another_half(struct answer *answer)
 {
     struct hk_scalar k;
     hk_scalar_random(group, &k);
-    (void)!hk_agree_share(answer->shares, &k, answer->points, answer->count);
+    (void)!hk_agree_share(&hk_agree_x25519, answer->shares, &k, answer->points, answer->count);
 }
 static void a_share_not_divided_by_8(struct answer *answer)
 {
@@ -320,7 +320,7 @@ static void a_proof_of_the_wrong_answer(struct answer *answer)
     struct hk_point service;
     struct hk_job *job = answer->job;
     lying_half(job, &half);
-    hk_agree_eighth(&eighth, &half);
+    hk_agree_part(&hk_agree_x25519, &eighth, &half);
     group->base_mul(&service, &half);
     multiply(answer->shares, 2);
     struct hk_dleq_statement statement = {.group = group, /* without the sid, which nobody could tell */

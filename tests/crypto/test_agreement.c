@@ -27,8 +27,8 @@ static void split(struct pair *pair)
     hk_scalar_random(GROUP, &d);
     GROUP->scalar_sub(&s, &x, &d);
     GROUP->base_mul(&pair->service, &s);
-    hk_agree_eighth(&pair->d8, &d);
-    hk_agree_eighth(&pair->s8, &s);
+    hk_agree_part(&hk_agree_x25519, &pair->d8, &d);
+    hk_agree_part(&hk_agree_x25519, &pair->s8, &s);
 }
 
 static enum hk_error agree(uint8_t out[32], const struct pair *pair, const uint8_t u[32], bool blinded)
@@ -36,12 +36,12 @@ static enum hk_error agree(uint8_t out[32], const struct pair *pair, const uint8
     struct hk_agree_mask mask;
     struct hk_agree_open open;
     uint8_t answer[32];
-    hk_agree_mask_make(&mask, &pair->service);
-    enum hk_error error = hk_agree_begin(&open, blinded ? &mask : NULL, u);
+    hk_agree_mask_make(&hk_agree_x25519, &mask, &pair->service);
+    enum hk_error error = hk_agree_begin(&hk_agree_x25519, &open, blinded ? &mask : NULL, u);
     if (error != HK_OK) {
         return error;
     }
-    assert_int_equal(hk_agree_share(answer, &pair->s8, open.sent, 1), HK_OK);
+    assert_int_equal(hk_agree_share(&hk_agree_x25519, answer, &pair->s8, open.sent, 1), HK_OK);
     return hk_agree_finish(out, &open, &pair->d8, answer);
 }
 
@@ -94,7 +94,7 @@ static void check_refused(const uint8_t point[32])
     memset(out, 0x5a, 32);
     memcpy(before, out, 32);
     assert_int_equal(GROUP->point_decode(&ignored, point), HK_BAD_POINT);
-    assert_int_equal(hk_agree_share(out, &pair.s8, point, 1), HK_BAD_POINT);
+    assert_int_equal(hk_agree_share(&hk_agree_x25519, out, &pair.s8, point, 1), HK_BAD_POINT);
     assert_memory_equal(out, before, 32);
 }
 
@@ -157,7 +157,7 @@ static void strict_decoder_and_share_agree_on_random_strings(void **state)
         }
         hk_random(point, 32);
         enum hk_error decoded = GROUP->point_decode(&ignored, point);
-        assert_int_equal(hk_agree_share(out, &pair.s8, point, 1), decoded);
+        assert_int_equal(hk_agree_share(&hk_agree_x25519, out, &pair.s8, point, 1), decoded);
         good += decoded == HK_OK;
     }
     assert_in_range(good, 60, 200); /* one in sixteen */
@@ -172,15 +172,13 @@ static void device_refuses_bad_answers_and_keeps_its_output(void **state)
     split(&pair);
     memset(shared, 0x5a, 32);
     memcpy(before, shared, 32);
-    assert_int_equal(hk_agree_begin(&open, NULL, u), HK_OK);
+    assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, NULL, u), HK_OK);
     memset(answer, 0, 32);
     assert_int_equal(hk_agree_finish(shared, &open, &pair.d8, answer), HK_BAD_POINT);
     answer[0] = 1;
     assert_int_equal(hk_agree_finish(shared, &open, &pair.d8, answer), HK_BAD_POINT);
     /* the negative of the device's own share makes the sum the identity, whose u is all zero */
-    struct hk_point own, zero;
-    memset(&own, 0, sizeof(own));
-    memcpy(own.bytes, open.point, 32);
+    struct hk_point own = open.point, zero;
     GROUP->point_mul(&own, &pair.d8, &own);
     GROUP->point_identity(&zero);
     GROUP->point_sub(&own, &zero, &own);
@@ -196,12 +194,12 @@ static void mask_works_once_and_is_wiped_even_on_failure(void **state)
     uint8_t good[32] = {9}, bad[32] = {0};
     (void)state;
     split(&pair);
-    hk_agree_mask_make(&mask, &pair.service);
-    assert_int_equal(hk_agree_begin(&open, &mask, good), HK_OK);
+    hk_agree_mask_make(&hk_agree_x25519, &mask, &pair.service);
+    assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, &mask, good), HK_OK);
     assert_true(hk_is_zero(&mask, sizeof(mask)));
-    assert_int_equal(hk_agree_begin(&open, &mask, good), HK_CONFLICT);
-    hk_agree_mask_make(&mask, &pair.service);
-    assert_int_equal(hk_agree_begin(&open, &mask, bad), HK_BAD_POINT);
+    assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, &mask, good), HK_CONFLICT);
+    hk_agree_mask_make(&hk_agree_x25519, &mask, &pair.service);
+    assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, &mask, bad), HK_BAD_POINT);
     assert_true(hk_is_zero(&mask, sizeof(mask)));
 }
 
@@ -224,8 +222,8 @@ static void service_sees_no_point_twice_for_one_ciphertext(void **state)
     for (int i = 0; i < TIMES; i++) {
         struct hk_agree_mask mask;
         struct hk_agree_open open;
-        hk_agree_mask_make(&mask, &pair.service);
-        assert_int_equal(hk_agree_begin(&open, &mask, u), HK_OK);
+        hk_agree_mask_make(&hk_agree_x25519, &mask, &pair.service);
+        assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, &mask, u), HK_OK);
         memcpy(seen[i], open.sent, 32);
     }
     qsort(seen, TIMES + 1, 32, order);
@@ -247,17 +245,19 @@ static void batch_gives_what_single_shares_give_and_is_all_or_nothing(void **sta
         GROUP->base_mul(&point, &k);
         memcpy(points + 32 * i, point.bytes, 32);
     }
-    assert_int_equal(hk_agree_share(batch, &pair.s8, points, HK_AGREE_BATCH_MAX), HK_OK);
+    assert_int_equal(hk_agree_share(&hk_agree_x25519, batch, &pair.s8, points, HK_AGREE_BATCH_MAX), HK_OK);
     for (size_t i = 0; i < HK_AGREE_BATCH_MAX; i += 17) {
-        assert_int_equal(hk_agree_share(one, &pair.s8, points + 32 * i, 1), HK_OK);
+        assert_int_equal(hk_agree_share(&hk_agree_x25519, one, &pair.s8, points + 32 * i, 1), HK_OK);
         assert_memory_equal(one, batch + 32 * i, 32);
     }
     memset(batch, 0, sizeof(batch));
     memset(points + 32 * 255, 0, 32);
-    assert_int_equal(hk_agree_share(batch, &pair.s8, points, HK_AGREE_BATCH_MAX), HK_BAD_POINT);
+    assert_int_equal(hk_agree_share(&hk_agree_x25519, batch, &pair.s8, points, HK_AGREE_BATCH_MAX),
+                     HK_BAD_POINT);
     assert_true(hk_is_zero(batch, sizeof(batch)));
-    assert_int_equal(hk_agree_share(batch, &pair.s8, points, 0), HK_TOO_LARGE);
-    assert_int_equal(hk_agree_share(batch, &pair.s8, points, HK_AGREE_BATCH_MAX + 1), HK_TOO_LARGE);
+    assert_int_equal(hk_agree_share(&hk_agree_x25519, batch, &pair.s8, points, 0), HK_TOO_LARGE);
+    assert_int_equal(hk_agree_share(&hk_agree_x25519, batch, &pair.s8, points, HK_AGREE_BATCH_MAX + 1),
+                     HK_TOO_LARGE);
 }
 
 static void eighth_times_eight_is_the_half(void **state)
@@ -267,7 +267,7 @@ static void eighth_times_eight_is_the_half(void **state)
     GROUP->scalar_set(&eight, 8);
     for (int i = 0; i < 100; i++) {
         hk_scalar_random(GROUP, &half);
-        hk_agree_eighth(&eighth, &half);
+        hk_agree_part(&hk_agree_x25519, &eighth, &half);
         GROUP->scalar_mul(&eighth, &eighth, &eight);
         assert_memory_equal(eighth.bytes, half.bytes, 32);
     }

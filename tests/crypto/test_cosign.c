@@ -8,14 +8,19 @@
 
 #include "crypto/cosign.h"
 #include "crypto/random.h"
+#include "tests/support/groups.h"
 
-#define GROUP (&hk_edwards25519)
+static const struct hk_frost_suite *suite = &hk_frost_ed25519; /* each that device and service use, in turn */
+#define GROUP (suite->group)
+#define POINT (suite->group->point_bytes)
+#define LIST HK_COSIGN_COMMITMENTS_BYTES_MAX
 
 struct pair {
     struct hk_scalar d, s;
     struct hk_point device, service, public;
     uint8_t key_id[16], request_id[16];
     struct hk_cosign request;
+    struct hk_frost_key key;
 };
 
 static void make(struct pair *pair, const void *message, size_t size)
@@ -27,8 +32,13 @@ static void make(struct pair *pair, const void *message, size_t size)
     GROUP->point_add(&pair->public, &pair->device, &pair->service);
     hk_random(pair->key_id, 16);
     hk_random(pair->request_id, 16);
-    pair->request = (struct hk_cosign){
-        &hk_frost_ed25519, pair->public.bytes, pair->key_id, 3, pair->request_id, message, size};
+    pair->request = (struct hk_cosign){.suite = suite,
+                                       .key_id = pair->key_id,
+                                       .epoch = 3,
+                                       .request_id = pair->request_id,
+                                       .message = message,
+                                       .size = size};
+    assert_int_equal(hk_cosign_under(&pair->request, &pair->key, pair->public.bytes, NULL), HK_OK);
 }
 
 static void signature_is_an_ordinary_one_for_every_length(void **state)
@@ -41,14 +51,14 @@ static void signature_is_an_ordinary_one_for_every_length(void **state)
         for (int times = 0; times < 20; times++) {
             struct pair pair;
             struct hk_frost_nonces nonces;
-            uint8_t device[64], service[64], share[32], signature[64];
+            uint8_t device[LIST], service[LIST], share[32], signature[64];
             make(&pair, message, sizes[i]);
             assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
             assert_int_equal(hk_cosign_answer(service, share, &pair.request, &pair.s, device), HK_OK);
             assert_int_equal(
                 hk_cosign_finish(signature, &nonces, &pair.request, &pair.d, &pair.service, service, share),
                 HK_OK);
-            assert_int_equal(crypto_sign_verify_detached(signature, message, sizes[i], pair.public.bytes), 0);
+            assert_int_equal(hk_frost_verify(suite, signature, pair.public.bytes, message, sizes[i]), HK_OK);
             assert_true(hk_is_zero(&nonces, sizeof(nonces)));
         }
     }
@@ -61,19 +71,18 @@ static void it_is_frost_with_identifiers_1_and_2(void **state)
     struct hk_frost_commitment list[2];
     struct hk_frost_session session;
     struct hk_frost_identifier two;
-    uint8_t device[64], service[64], share[64], whole[64], signature[64];
+    uint8_t device[LIST], service[LIST], share[64], whole[64], signature[64];
     (void)state;
     make(&pair, "message", 7);
     assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
     assert_int_equal(hk_cosign_answer(service, share + 32, &pair.request, &pair.s, device), HK_OK);
     memset(list, 0, sizeof(list));
     list[0] = nonces.commitment;
-    hk_frost_identifier_set(&two, &hk_frost_ed25519, 2);
+    hk_frost_identifier_set(&two, suite, 2);
     list[1].identifier = two;
-    memcpy(list[1].hiding, service, 32);
-    memcpy(list[1].binding, service + 32, 32);
-    assert_int_equal(
-        hk_frost_session_init(&session, &hk_frost_ed25519, pair.public.bytes, "message", 7, list, 2), HK_OK);
+    memcpy(list[1].hiding, service, POINT);
+    memcpy(list[1].binding, service + POINT, POINT);
+    assert_int_equal(hk_frost_session_init(&session, suite, pair.public.bytes, "message", 7, list, 2), HK_OK);
     assert_int_equal(hk_frost_verify_share(&session, &two, share + 32, &pair.service), HK_OK);
     struct hk_frost_nonces copy = nonces;
     assert_int_equal(hk_frost_sign_share(share, &copy, &session, &pair.d), HK_OK);
@@ -84,7 +93,7 @@ static void it_is_frost_with_identifiers_1_and_2(void **state)
     assert_memory_equal(signature, whole, 64);
 }
 
-static const uint8_t small[][32] = {
+static const uint8_t small[][HK_POINT_BYTES_MAX] = {
     {1}, /* the identity */
     {0}, /* order 4 */
     {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -97,7 +106,8 @@ static void both_refuse_commitments_that_are_no_honest_points(void **state)
 {
     struct pair pair;
     struct hk_frost_nonces nonces;
-    uint8_t device[64], service[64], share[32], bad[64], out[96], before[96], signature[64];
+    uint8_t device[LIST], service[LIST], share[32], bad[LIST], out[LIST + 32], before[LIST + 32],
+        signature[64];
     (void)state;
     make(&pair, "m", 1);
     memset(out, 0x5a, sizeof(out));
@@ -106,18 +116,19 @@ static void both_refuse_commitments_that_are_no_honest_points(void **state)
         for (size_t half = 0; half < 2; half++) {
             assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
             assert_int_equal(hk_cosign_answer(service, share, &pair.request, &pair.s, device), HK_OK);
-            memcpy(bad, device, 64);
-            memcpy(bad + 32 * half, small[i], 32);
-            assert_int_equal(hk_cosign_answer(out, out + 64, &pair.request, &pair.s, bad), HK_BAD_POINT);
+            memcpy(bad, device, LIST);
+            memcpy(bad + POINT * half, small[i], POINT);
+            assert_int_equal(hk_cosign_answer(out, out + LIST, &pair.request, &pair.s, bad), HK_BAD_POINT);
             assert_memory_equal(out, before, sizeof(out));
             /* mixed order; order 2 has no effect on nothing, so it is added, too */
-            memcpy(bad, device, 64);
-            if (i > 0) {
+            memcpy(bad, device, LIST);
+            if (i > 0 && suite == &hk_frost_ed25519) {
                 assert_int_equal(crypto_core_ed25519_add(bad + 32 * half, bad + 32 * half, small[i]), 0);
-                assert_int_equal(hk_cosign_answer(out, out + 64, &pair.request, &pair.s, bad), HK_BAD_POINT);
+                assert_int_equal(hk_cosign_answer(out, out + LIST, &pair.request, &pair.s, bad),
+                                 HK_BAD_POINT);
             }
-            memcpy(bad, service, 64);
-            memcpy(bad + 32 * half, small[i], 32);
+            memcpy(bad, service, LIST);
+            memcpy(bad + POINT * half, small[i], POINT);
             memset(signature, 0, 64);
             assert_int_equal(
                 hk_cosign_finish(signature, &nonces, &pair.request, &pair.d, &pair.service, bad, share),
@@ -135,11 +146,11 @@ static void device_refuses_a_service_that_mirrors_its_commitments(void **state)
         for (size_t to = 0; to < 2; to++) {
             struct pair pair;
             struct hk_frost_nonces nonces;
-            uint8_t device[64], service[64], share[32], signature[64] = {0};
+            uint8_t device[LIST], service[LIST], share[32], signature[64] = {0};
             make(&pair, "m", 1);
             assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
             assert_int_equal(hk_cosign_answer(service, share, &pair.request, &pair.s, device), HK_OK);
-            memcpy(service + 32 * to, device + 32 * from, 32);
+            memcpy(service + POINT * to, device + POINT * from, POINT);
             assert_int_equal(
                 hk_cosign_finish(signature, &nonces, &pair.request, &pair.d, &pair.service, service, share),
                 HK_BAD_POINT);
@@ -153,7 +164,7 @@ static void expect(enum hk_error expected, void (*bend)(struct pair *, uint8_t *
 {
     struct pair pair;
     struct hk_frost_nonces nonces;
-    uint8_t device[64], service[64], share[32], signature[64] = {0};
+    uint8_t device[LIST], service[LIST], share[32], signature[64] = {0};
     make(&pair, "message", 7);
     assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
     assert_int_equal(hk_cosign_answer(service, share, &pair.request, &pair.s, device), HK_OK);
@@ -176,11 +187,10 @@ static void changed_share(struct pair *pair, uint8_t *device, uint8_t *service, 
 
 static void share_plus_n(struct pair *pair, uint8_t *device, uint8_t *service, uint8_t *share)
 {
-    static const uint8_t n[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
-                                  0xa2, 0xde, 0xf9, 0xde, 0x14, 0,    0,    0,    0,    0,    0,
-                                  0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
     (void)pair, (void)device, (void)service;
-    sodium_add(share, n, 32);
+    if (!hk_number_add_order(GROUP, share)) {
+        hk_order(GROUP, share); /* z + n has no room where n is near 2^256 */
+    }
 }
 
 static void share_of_another_message(struct pair *pair, uint8_t *device, uint8_t *service, uint8_t *share)
@@ -192,16 +202,17 @@ static void share_of_another_message(struct pair *pair, uint8_t *device, uint8_t
 
 static void share_over_another_list(struct pair *pair, uint8_t *device, uint8_t *service, uint8_t *share)
 {
-    uint8_t swapped[64];
-    memcpy(swapped, device + 32, 32);
-    memcpy(swapped + 32, device, 32);
+    uint8_t swapped[LIST];
+    memcpy(swapped, device + POINT, POINT);
+    memcpy(swapped + POINT, device, POINT);
     assert_int_equal(hk_cosign_answer(service, share, &pair->request, &pair->s, swapped), HK_OK);
 }
 
 static void share_for_another_group_key(struct pair *pair, uint8_t *device, uint8_t *service, uint8_t *share)
 {
     struct hk_cosign other = pair->request;
-    other.group_key = pair->device.bytes;
+    struct hk_frost_key key;
+    assert_int_equal(hk_cosign_under(&other, &key, pair->device.bytes, NULL), HK_OK);
     assert_int_equal(hk_cosign_answer(service, share, &other, &pair->s, device), HK_OK);
 }
 
@@ -253,14 +264,14 @@ static void stuck(void *out, size_t size)
 static void check_independent(const struct hk_cosign *a, const struct hk_cosign *b, const struct hk_scalar *s,
                               const uint8_t *device_a, const uint8_t *device_b)
 {
-    uint8_t first[96], second[96];
+    uint8_t first[LIST + 32], second[LIST + 32];
     hk_test_random_source(stuck);
-    assert_int_equal(hk_cosign_answer(first, first + 64, a, s, device_a), HK_OK);
-    assert_int_equal(hk_cosign_answer(second, second + 64, b, s, device_b), HK_OK);
+    assert_int_equal(hk_cosign_answer(first, first + LIST, a, s, device_a), HK_OK);
+    assert_int_equal(hk_cosign_answer(second, second + LIST, b, s, device_b), HK_OK);
     hk_test_random_source(NULL);
     for (size_t i = 0; i < 2; i++) {
         for (size_t j = 0; j < 2; j++) {
-            assert_memory_not_equal(first + 32 * i, second + 32 * j, 32);
+            assert_memory_not_equal(first + POINT * i, second + POINT * j, POINT);
         }
     }
 }
@@ -269,17 +280,17 @@ static void restored_service_gives_the_same_answer_or_independent_nonces(void **
 {
     struct pair pair, elsewhere;
     struct hk_frost_nonces nonces;
-    uint8_t device[64], other_device[64], first[96], second[96], id[16] = {0};
+    uint8_t device[LIST], other_device[LIST], first[LIST + 32] = {0}, second[LIST + 32] = {0}, id[16] = {0};
     (void)state;
     make(&pair, "message", 7);
     make(&elsewhere, "message", 7);
     assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
     assert_int_equal(hk_cosign_begin(&nonces, other_device, &pair.request, &pair.d), HK_OK);
     hk_test_random_source(stuck);
-    assert_int_equal(hk_cosign_answer(first, first + 64, &pair.request, &pair.s, device), HK_OK);
-    assert_int_equal(hk_cosign_answer(second, second + 64, &pair.request, &pair.s, device), HK_OK);
+    assert_int_equal(hk_cosign_answer(first, first + LIST, &pair.request, &pair.s, device), HK_OK);
+    assert_int_equal(hk_cosign_answer(second, second + LIST, &pair.request, &pair.s, device), HK_OK);
     hk_test_random_source(NULL);
-    assert_memory_equal(first, second, 96);
+    assert_memory_equal(first, second, sizeof(first));
     struct hk_cosign other = pair.request;
     other.message = "massage";
     check_independent(&pair.request, &other, &pair.s, device, device);
@@ -299,7 +310,7 @@ static void restored_service_gives_the_same_answer_or_independent_nonces(void **
     other.group_key = elsewhere.public.bytes;
     check_independent(&pair.request, &other, &pair.s, device, device);
     check_independent(&pair.request, &pair.request, &pair.s, device, other_device);
-    memcpy(other_device, device, 32); /* one commitment changed is enough */
+    memcpy(other_device, device, POINT); /* one commitment changed is enough */
     check_independent(&pair.request, &pair.request, &pair.s, device, other_device);
 }
 
@@ -307,7 +318,7 @@ static void device_with_stuck_generator_never_uses_a_nonce_for_two_requests(void
 {
     struct pair pair;
     struct hk_frost_nonces nonces;
-    uint8_t first[64], second[64], id[16] = {0};
+    uint8_t first[LIST], second[LIST], id[16] = {0};
     (void)state;
     make(&pair, "message", 7);
     struct hk_cosign others[4];
@@ -322,8 +333,8 @@ static void device_with_stuck_generator_never_uses_a_nonce_for_two_requests(void
     assert_int_equal(hk_cosign_begin(&nonces, first, &pair.request, &pair.d), HK_OK);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(hk_cosign_begin(&nonces, second, &others[i], &pair.d), HK_OK);
-        assert_memory_not_equal(first, second, 32);
-        assert_memory_not_equal(first + 32, second + 32, 32);
+        assert_memory_not_equal(first, second, POINT);
+        assert_memory_not_equal(first + POINT, second + POINT, POINT);
     }
     hk_test_random_source(NULL);
 }
@@ -332,13 +343,13 @@ static void a_new_call_draws_new_nonces(void **state)
 {
     struct pair pair;
     struct hk_frost_nonces nonces;
-    uint8_t first[64], second[64];
+    uint8_t first[LIST], second[LIST];
     (void)state;
     make(&pair, "message", 7);
     assert_int_equal(hk_cosign_begin(&nonces, first, &pair.request, &pair.d), HK_OK);
     assert_int_equal(hk_cosign_begin(&nonces, second, &pair.request, &pair.d), HK_OK);
-    assert_memory_not_equal(first, second, 32);
-    assert_memory_not_equal(first + 32, second + 32, 32);
+    assert_memory_not_equal(first, second, POINT);
+    assert_memory_not_equal(first + POINT, second + POINT, POINT);
 }
 
 /* 256 sessions left open at the device, all with commitments that the service chose after seeing all of the
@@ -347,7 +358,8 @@ static void many_open_sessions_with_adversarial_commitments_forge_nothing(void *
 {
     enum { OPEN = 256 };
     static struct hk_frost_nonces nonces[OPEN];
-    static uint8_t device[OPEN][64], service[64], share[32], challenges[OPEN][32], forged[64], signature[64];
+    static uint8_t device[OPEN][LIST], service[LIST], share[32], challenges[OPEN][32], forged[64];
+    uint8_t signature[64] = {0};
     struct pair pair;
     struct hk_scalar z, sum;
     struct hk_point total, point;
@@ -366,20 +378,19 @@ static void many_open_sessions_with_adversarial_commitments_forge_nothing(void *
         struct hk_frost_session session;
         memset(list, 0, sizeof(list));
         list[0] = nonces[i].commitment;
-        hk_frost_identifier_set(&list[1].identifier, &hk_frost_ed25519, 2);
+        hk_frost_identifier_set(&list[1].identifier, suite, 2);
         assert_int_equal(GROUP->point_decode(&point, device[i]), HK_OK);
         GROUP->point_sub(&point, &total, &point);
-        memcpy(list[1].hiding, point.bytes, 32);
-        memcpy(list[1].binding, device[(i + 1) % OPEN] + 32, 32);
-        assert_int_equal(
-            hk_frost_session_init(&session, &hk_frost_ed25519, pair.public.bytes, "message", 7, list, 2),
-            HK_OK);
+        memcpy(list[1].hiding, point.bytes, POINT);
+        memcpy(list[1].binding, device[(i + 1) % OPEN] + POINT, POINT);
+        assert_int_equal(hk_frost_session_init(&session, suite, pair.public.bytes, "message", 7, list, 2),
+                         HK_OK);
         memcpy(challenges[i], session.challenge.bytes, 32);
         for (size_t k = 0; k < i; k++) {
             assert_memory_not_equal(challenges[i], challenges[k], 32);
         }
-        memcpy(service, list[1].hiding, 32);
-        memcpy(service + 32, list[1].binding, 32);
+        memcpy(service, list[1].hiding, POINT);
+        memcpy(service + POINT, list[1].binding, POINT);
         hk_scalar_random(GROUP, &z);
         memcpy(share, z.bytes, 32);
         assert_int_equal(
@@ -387,10 +398,8 @@ static void many_open_sessions_with_adversarial_commitments_forge_nothing(void *
             HK_BAD_PROOF);
         GROUP->scalar_add(&sum, &sum, &z);
     }
-    memcpy(forged, total.bytes, 32);
-    memcpy(forged + 32, sum.bytes, 32);
-    assert_int_equal(crypto_sign_verify_detached(forged, (const uint8_t *)"message", 7, pair.public.bytes),
-                     -1);
+    hk_frost_put_signature(forged, suite, &total, &sum);
+    assert_int_equal(hk_frost_verify(suite, forged, pair.public.bytes, "message", 7), HK_BAD_SIGNATURE);
     assert_true(hk_is_zero(signature, 64));
 }
 
@@ -399,7 +408,7 @@ static void many_open_sessions_with_adversarial_commitments_forge_nothing(void *
 static void parallel_answers_of_the_service_share_nothing(void **state)
 {
     enum { OPEN = 256 };
-    static uint8_t service[OPEN][64], share[OPEN][32];
+    static uint8_t service[OPEN][LIST], share[OPEN][32];
     struct pair pair;
     (void)state;
     make(&pair, "message", 7);
@@ -407,24 +416,61 @@ static void parallel_answers_of_the_service_share_nothing(void **state)
     for (size_t i = 0; i < OPEN; i++) {
         struct hk_scalar k;
         struct hk_point point;
-        uint8_t device[64];
+        uint8_t device[LIST];
         GROUP->scalar_set(&k, i + 1);
         GROUP->base_mul(&point, &k);
-        memcpy(device, point.bytes, 32);
-        memcpy(device + 32, point.bytes, 32);
+        memcpy(device, point.bytes, POINT);
+        memcpy(device + POINT, point.bytes, POINT);
         assert_int_equal(hk_cosign_answer(service[i], share[i], &pair.request, &pair.s, device), HK_OK);
         for (size_t k2 = 0; k2 < i; k2++) {
-            assert_memory_not_equal(service[i], service[k2], 32);
-            assert_memory_not_equal(service[i] + 32, service[k2] + 32, 32);
+            assert_memory_not_equal(service[i], service[k2], POINT);
+            assert_memory_not_equal(service[i] + POINT, service[k2] + POINT, POINT);
             assert_memory_not_equal(share[i], share[k2], 32);
         }
     }
     hk_test_random_source(NULL);
 }
 
+/* attacks.md 11: under another taproot root the same halves sign another key; no scalar is taken from
+ * anybody. */
+static void tweaked_signatures_verify_under_the_output_key_alone(void **state)
+{
+    (void)state;
+    if (suite->signing_key == NULL) {
+        struct pair pair;
+        make(&pair, "m", 1);
+        assert_int_equal(hk_cosign_under(&pair.request, &pair.key, pair.public.bytes, &HK_BYTES("", 0)),
+                         HK_WRONG_PURPOSE);
+        return;
+    }
+    for (size_t i = 0; i < 64; i++) { /* every combination of odd and even comes up */
+        struct pair pair;
+        struct hk_frost_nonces nonces;
+        uint8_t root[32], device[LIST], service[LIST], share[32], signature[64];
+        make(&pair, "message", 7);
+        hk_random(root, sizeof(root));
+        struct hk_bytes merkle = HK_BYTES(root, i % 4 == 0 ? 0 : 32);
+        assert_int_equal(hk_cosign_under(&pair.request, &pair.key, pair.public.bytes, &merkle), HK_OK);
+        assert_memory_not_equal(pair.key.group_key + 1, pair.public.bytes + 1, 32);
+        assert_int_equal(hk_cosign_begin(&nonces, device, &pair.request, &pair.d), HK_OK);
+        assert_int_equal(hk_cosign_answer(service, share, &pair.request, &pair.s, device), HK_OK);
+        struct hk_frost_nonces copy = nonces;
+        assert_int_equal(
+            hk_cosign_finish(signature, &nonces, &pair.request, &pair.d, &pair.service, service, share),
+            HK_OK);
+        assert_int_equal(hk_frost_verify(suite, signature, pair.key.group_key, "message", 7), HK_OK);
+        assert_int_equal(hk_frost_verify(suite, signature, pair.public.bytes, "message", 7),
+                         HK_BAD_SIGNATURE);
+        share[31] ^= 1; /* and a wrong share is still the service's */
+        assert_int_equal(
+            hk_cosign_finish(signature, &copy, &pair.request, &pair.d, &pair.service, service, share),
+            HK_BAD_PROOF);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest each[] = {
         cmocka_unit_test(signature_is_an_ordinary_one_for_every_length),
         cmocka_unit_test(it_is_frost_with_identifiers_1_and_2),
         cmocka_unit_test(both_refuse_commitments_that_are_no_honest_points),
@@ -436,6 +482,12 @@ int main(void)
         cmocka_unit_test(a_new_call_draws_new_nonces),
         cmocka_unit_test(many_open_sessions_with_adversarial_commitments_forge_nothing),
         cmocka_unit_test(parallel_answers_of_the_service_share_nothing),
-    };
-    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+        cmocka_unit_test(tweaked_signatures_verify_under_the_output_key_alone)};
+    static const struct hk_frost_suite *const suites[] = {&hk_frost_ed25519, &hk_frost_bip340};
+    int failed = sodium_init() < 0;
+    for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
+        suite = suites[i];
+        failed += cmocka_run_group_tests_name(suite->name, each, NULL, NULL);
+    }
+    return failed;
 }

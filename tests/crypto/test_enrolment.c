@@ -34,7 +34,8 @@ static void names_init(struct run *run)
     hk_random(run->key_id, sizeof(run->key_id));
     run->enrolment = (struct hk_enrolment){
         run->names[0], run->names[1], run->names[2], run->names[3], run->names[4], run->names[5], 7};
-    run->suite = (struct hk_suite){HK_SUITE_X25519, "x25519", HK_PURPOSE_AGREE, run->group};
+    run->suite = (struct hk_suite){
+        .id = HK_SUITE_X25519, .name = "x25519", .purpose = HK_PURPOSE_AGREE, .group = run->group};
 }
 
 static void key_init(struct run *run)

@@ -50,6 +50,58 @@ static const struct hk_frost_suite toy = {
     .verify = NULL,
 };
 
+/* The same with BIP-340's rule: of P and -P the larger number is the odd one. */
+static bool toy_is_odd(const struct hk_point *point)
+{
+    struct hk_point identity, negative;
+    GROUP->point_identity(&identity);
+    GROUP->point_sub(&negative, &identity, point);
+    return point->bytes[0] > negative.bytes[0];
+}
+
+static enum hk_error toy_signing_key(struct hk_frost_key *out, const uint8_t *public_key,
+                                     const struct hk_bytes *root);
+
+static const struct hk_frost_suite toy_even = {
+    .name = "toy with even points",
+    .group = &hk_toy_group,
+    .context = "toy",
+    .digest_bytes = 1,
+    .hash_to_scalar = toy_hash_to_scalar,
+    .hash = toy_hash,
+    .verify = NULL,
+    .is_odd = toy_is_odd,
+    .signing_key = toy_signing_key,
+};
+
+/* The tweak itself stands in place of a root, so that every one is tried. */
+static enum hk_error toy_signing_key(struct hk_frost_key *out, const uint8_t *public_key,
+                                     const struct hk_bytes *root)
+{
+    struct hk_point point, tweak;
+    struct hk_scalar zero;
+    memset(out, 0, sizeof(*out));
+    assert_int_equal(GROUP->point_decode(&point, public_key), HK_OK);
+    out->negated = hk_frost_make_even(&point, &toy_even);
+    GROUP->scalar_set(&zero, 0);
+    if (root != NULL) {
+        assert_int_equal(GROUP->scalar_decode(&out->tweak, root->data), HK_OK);
+        GROUP->base_mul(&tweak, &out->tweak);
+        GROUP->point_add(&point, &point, &tweak);
+        if (GROUP->point_is_identity(&point)) {
+            return HK_BAD_POINT;
+        }
+        if (hk_frost_make_even(&point, &toy_even)) {
+            out->negated = !out->negated;
+            GROUP->scalar_sub(&out->tweak, &zero, &out->tweak);
+        }
+    }
+    out->group_key[0] = point.bytes[0];
+    return HK_OK;
+}
+
+static const struct hk_frost_suite *suite = &toy; /* in turn */
+
 static unsigned draw(unsigned below)
 {
     return (unsigned)randombytes_uniform(below);
@@ -73,13 +125,13 @@ static bool sign(unsigned d, unsigned s, const unsigned nonce[4])
         GROUP->base_mul(&public[i], &half[i]);
         GROUP->scalar_set(&k[2 * i], nonce[2 * i]);
         GROUP->scalar_set(&k[2 * i + 1], nonce[2 * i + 1]);
-        hk_frost_identifier_set(&identifier, &toy, i + 1);
-        assert_int_equal(hk_frost_commit_to(&nonces[i], &toy, &identifier, &k[2 * i], &k[2 * i + 1]), HK_OK);
+        hk_frost_identifier_set(&identifier, suite, i + 1);
+        assert_int_equal(hk_frost_commit_to(&nonces[i], suite, &identifier, &k[2 * i], &k[2 * i + 1]), HK_OK);
         list[i] = nonces[i].commitment;
     }
     GROUP->point_add(&key, &public[0], &public[1]);
     unsigned r = (nonce[0] + factor[1] * nonce[1] + nonce[2] + factor[2] * nonce[3]) % ORDER;
-    enum hk_error error = hk_frost_session_init(&session, &toy, key.bytes, "m", 1, list, 2);
+    enum hk_error error = hk_frost_session_init(&session, suite, key.bytes, "m", 1, list, 2);
     assert_int_equal(error, r == 0 ? HK_BAD_POINT : HK_OK);
     if (error != HK_OK) {
         return false;
@@ -99,7 +151,7 @@ static bool sign(unsigned d, unsigned s, const unsigned nonce[4])
                 hk_frost_verify_share(&session, &list[i].identifier, shares + i * size, &public[i]),
                 off == 0 ? HK_OK : HK_BAD_PROOF);
             assert_int_equal(hk_frost_aggregate(signature, &session, shares), HK_OK);
-            assert_int_equal(hk_frost_verify(&toy, signature, key.bytes, "m", 1),
+            assert_int_equal(hk_frost_verify(suite, signature, key.bytes, "m", 1),
                              off == 0 ? HK_OK : HK_BAD_SIGNATURE);
         }
         memcpy(shares + i * size, right.bytes, size);
@@ -111,7 +163,8 @@ static void every_nonce_and_challenge_signs_and_every_wrong_share_is_found(void 
 {
     unsigned refused = 0, done = 0;
     (void)state;
-    for (unsigned i = 0; i < 12 * 12 * 12 * 12; i++) {
+    unsigned step = suite == &toy ? 1 : 7, rounds = 0; /* the second time a sample, prime to 12 */
+    for (unsigned i = 0; i < 12 * 12 * 12 * 12; i += step, rounds++) {
         const unsigned nonce[4] = {1 + i % 12, 1 + i / 12 % 12, 1 + i / 144 % 12, 1 + i / 1728};
         for (challenge = 0; challenge < ORDER; challenge++) {
             unsigned d = 1 + draw(12), s = 1 + draw(12);
@@ -123,7 +176,7 @@ static void every_nonce_and_challenge_signs_and_every_wrong_share_is_found(void 
             sign(d, s, nonce) ? done++ : refused++;
         }
     }
-    assert_int_equal(done + refused, 12 * 12 * 12 * 12 * ORDER);
+    assert_int_equal(done + refused, rounds * ORDER);
     assert_true(done > 10 * refused); /* one in thirteen */
 }
 
@@ -155,12 +208,12 @@ static void every_pair_of_identifiers_gives_the_secret_back(void **state)
                     struct hk_frost_commitment list[2];
                     struct hk_scalar a, b;
                     memset(list, 0, sizeof(list));
-                    hk_frost_identifier_set(&list[0].identifier, &toy, i);
-                    hk_frost_identifier_set(&list[1].identifier, &toy, j);
+                    hk_frost_identifier_set(&list[0].identifier, suite, i);
+                    hk_frost_identifier_set(&list[1].identifier, suite, j);
                     GROUP->scalar_set(&a, x + slope * i);
                     GROUP->scalar_set(&b, x + slope * j);
-                    assert_int_equal(hk_frost_weigh(&a, &toy, &list[0].identifier, list, 2, &a), HK_OK);
-                    assert_int_equal(hk_frost_weigh(&b, &toy, &list[1].identifier, list, 2, &b), HK_OK);
+                    assert_int_equal(hk_frost_weigh(&a, suite, &list[0].identifier, list, 2, &a), HK_OK);
+                    assert_int_equal(hk_frost_weigh(&b, suite, &list[1].identifier, list, 2, &b), HK_OK);
                     GROUP->scalar_add(&a, &a, &b);
                     assert_int_equal(hk_toy_value(&a), x);
                 }
@@ -191,10 +244,16 @@ static void device_accepts_exactly_the_right_share_of_the_service(void **state)
         GROUP->base_mul(&public[0], &half[0]);
         GROUP->base_mul(&public[1], &half[1]);
         GROUP->point_add(&key, &public[0], &public[1]);
-        struct hk_cosign request = {&toy, key.bytes, id, 1, id, "m", 1};
+        uint8_t tweak = (uint8_t)draw(ORDER);
+        struct hk_frost_key signing_key;
+        struct hk_cosign request = {
+            .suite = suite, .key_id = id, .epoch = 1, .request_id = id, .message = "m", .size = 1};
         /* In so small a group nonces are zero, points meet and sums vanish every few runs: all that is
          * refused. */
-        if (d + s == ORDER || hk_cosign_begin(&nonces, device, &request, &half[0]) != HK_OK ||
+        if (d + s == ORDER ||
+            hk_cosign_under(&request, &signing_key, key.bytes,
+                            suite == &toy_even && draw(3) > 0 ? &HK_BYTES(&tweak, 1) : NULL) != HK_OK ||
+            hk_cosign_begin(&nonces, device, &request, &half[0]) != HK_OK ||
             hk_cosign_answer(service, share, &request, &half[1], device) != HK_OK) {
             continue;
         }
@@ -208,7 +267,7 @@ static void device_accepts_exactly_the_right_share_of_the_service(void **state)
             assert_int_equal(error, value == hk_toy_value(&right) ? HK_OK : HK_BAD_PROOF);
             accepted += error == HK_OK;
         }
-        assert_int_equal(hk_frost_verify(&toy, signature, key.bytes, "m", 1), HK_OK);
+        assert_int_equal(hk_frost_verify(suite, signature, request.group_key, "m", 1), HK_OK);
     }
     assert_true(accepted > 500);
 }
@@ -221,5 +280,11 @@ int main(void)
         cmocka_unit_test(every_pair_of_identifiers_gives_the_secret_back),
         cmocka_unit_test(device_accepts_exactly_the_right_share_of_the_service),
     };
-    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct hk_frost_suite *const suites[] = {&toy, &toy_even};
+    int failed = sodium_init() < 0;
+    for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
+        suite = suites[i];
+        failed += cmocka_run_group_tests_name(suite->name, tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "crypto/random.h"
+#include "crypto/suite.h"
 #include "device/join_channel.h"
 
 static struct hk_secret32 administrator_key, device_key;
@@ -283,9 +284,16 @@ static void the_bundle_reads_back_and_is_strict(void **state)
     hk_random(bundle.transcript, sizeof(bundle.transcript));
     bundle.epoch = 7;
     bundle.key_count = 2;
-    hk_random(bundle.keys, 2 * sizeof(bundle.keys[0]));
-    bundle.keys[0].id[0] = 1;
-    bundle.keys[1].id[0] = 2;
+    static const enum hk_suite_id suites[] = {HK_SUITE_ED25519, HK_SUITE_SECP256K1_ECDH};
+    for (uint8_t i = 0; i < 2; i++) { /* a key of each group */
+        struct hk_join_key *key = &bundle.keys[i];
+        key->id[0] = i + 1;
+        key->suite = (uint64_t)suites[i];
+        hk_random(key->device_point, hk_suite_point_bytes(key->suite));
+        hk_random(key->commitment, hk_suite_point_bytes(key->suite));
+        hk_random(key->passed, hk_suite_point_bytes(key->suite));
+        hk_random(key->kept, hk_suite_scalar_bytes(key->suite));
+    }
     size_t size;
     assert_int_equal(hk_join_bundle_encode(&bundle, out, sizeof(out), &size), HK_OK);
     assert_int_equal(hk_join_bundle_decode(&read, out, size), HK_OK);
@@ -296,6 +304,12 @@ static void the_bundle_reads_back_and_is_strict(void **state)
     for (size_t cut = 0; cut < size; cut++) {
         assert_int_equal(hk_join_bundle_decode(&read, out, cut), HK_BAD_ENCODING);
     }
+    bundle.keys[1].suite = (uint64_t)HK_SUITE_X25519; /* points of another length */
+    assert_int_equal(hk_join_bundle_encode(&bundle, out, sizeof(out), &size), HK_OK);
+    size_t last = size - 1;
+    assert_int_equal(out[last], HK_SUITE_X25519);
+    out[last] = HK_SUITE_SECP256K1_ECDH;
+    assert_int_equal(hk_join_bundle_decode(&read, out, size), HK_BAD_ENCODING);
     bundle.keys[1] = bundle.keys[0];
     assert_int_equal(hk_join_bundle_encode(&bundle, out, sizeof(out), &size), HK_OK);
     assert_int_equal(hk_join_bundle_decode(&read, out, size), HK_BAD_ENCODING);

@@ -227,13 +227,14 @@ static enum hk_error generate(struct hk_test_device *device, struct hk_message *
     memcpy(key->transcript, result.transcript, 32);
     hk_test_request(&request, finish, is_account ? NULL : device);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
-    hk_message_set_bytes(&request, HK_F_POINT, opening.point, 32);
-    hk_message_set_bytes(&request, HK_F_PROOF, opening.proof, 64);
+    hk_message_set_bytes(&request, HK_F_POINT, opening.point, key->suite->group->point_bytes);
+    hk_message_set_bytes(&request, HK_F_PROOF, opening.proof,
+                         key->suite->group->point_bytes + key->suite->group->scalar_bytes);
     hk_message_set_bytes(&request, HK_F_OPENING, opening.opening, 32);
     key->half = result.half;
-    memcpy(key->device_point, result.device_point, 32);
-    memcpy(key->service_point, result.service_point, 32);
-    memcpy(key->public_key, result.public_key, 32);
+    memcpy(key->device_point, result.device_point, sizeof(key->device_point));
+    memcpy(key->service_point, result.service_point, sizeof(key->service_point));
+    memcpy(key->public_key, result.public_key, sizeof(key->public_key));
     error = send(device, channel, &request, answer);
     return error == HK_OK ? hk_keygen_accept(&result, key->suite->group, answer->value[HK_F_TRANSCRIPT].data,
                                              answer->value[HK_F_PUBLIC].data)
@@ -294,50 +295,75 @@ enum hk_error hk_test_keygen(struct hk_test_device *device, enum hk_suite_id sui
     return error;
 }
 
-enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
-                           const void *message, size_t size, uint8_t signature[64])
+static enum hk_error sign_under(struct hk_test_device *device, struct hk_test_key *key,
+                                enum hk_sign_kind kind, const struct hk_bytes *root, struct hk_bytes message,
+                                uint8_t *signature)
 {
+    const struct hk_group *group = key->suite->group;
+    struct hk_frost_key signing_key;
     struct hk_message request, answer;
     struct hk_frost_nonces nonces;
     struct hk_point service;
-    uint8_t commitments[64];
+    uint8_t commitments[HK_COSIGN_COMMITMENTS_BYTES_MAX];
     hk_test_request(&request, HK_OP_SIGN, device);
-    struct hk_cosign run = {.suite = &hk_frost_ed25519,
-                            .group_key = key->public_key,
+    /* A key that does not sign is tried as if it did: the service must refuse. */
+    const struct hk_frost_suite *like = group == &hk_edwards25519 ? &hk_frost_ed25519 : &hk_frost_bip340;
+    struct hk_cosign run = {.suite = key->suite->frost != NULL ? key->suite->frost : like,
                             .key_id = key->id,
                             .epoch = device->epoch,
                             .request_id = request.value[HK_F_REQUEST].data,
-                            .message = message,
-                            .size = size};
+                            .message = message.data,
+                            .size = message.size};
+    assert_int_equal(hk_cosign_under(&run, &signing_key, key->public_key, root), HK_OK);
     assert_int_equal(hk_cosign_begin(&nonces, commitments, &run, &key->half), HK_OK);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
     hk_message_set_u64(&request, HK_F_KIND, (uint64_t)kind);
-    hk_message_set_bytes(&request, HK_F_MESSAGE, message, size);
-    hk_message_set_bytes(&request, HK_F_NONCES, commitments, sizeof(commitments));
+    hk_message_set_bytes(&request, HK_F_MESSAGE, message.data, message.size);
+    hk_message_set_bytes(&request, HK_F_NONCES, commitments, 2 * group->point_bytes);
+    if (root != NULL) {
+        hk_message_set_bytes(&request, HK_F_TWEAK_ROOT, root->data, root->size);
+    }
     enum hk_error error = hk_test_call(device, &request, &answer);
     if (error != HK_OK) {
         return error;
     }
-    assert_int_equal(hk_edwards25519.point_decode(&service, key->service_point), HK_OK);
+    assert_int_equal(group->point_decode(&service, key->service_point), HK_OK);
     return hk_cosign_finish(signature, &nonces, &run, &key->half, &service, answer.value[HK_F_NONCES].data,
                             answer.value[HK_F_SHARE].data);
 }
 
-enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *key, const uint8_t u[32],
-                            uint8_t shared[32])
+enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
+                           const void *message, size_t size, uint8_t signature[64])
 {
+    return sign_under(device, key, kind, NULL, HK_BYTES(message, size), signature);
+}
+
+enum hk_error hk_test_sign_taproot(struct hk_test_device *device, struct hk_test_key *key, const void *root,
+                                   size_t root_size, const void *message, size_t size, uint8_t signature[64])
+{
+    return sign_under(device, key, HK_SIGN_RAW, &HK_BYTES(root, root_size), HK_BYTES(message, size),
+                      signature);
+}
+
+enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *key, const uint8_t *input,
+                            uint8_t *shared)
+{
+    const struct hk_agreement *agreement = key->suite->agreement;
+    if (agreement == NULL) { /* likewise */
+        agreement = key->suite->group == &hk_edwards25519 ? &hk_agree_x25519 : &hk_agree_secp256k1;
+    }
     struct hk_message request, answer;
     struct hk_agree_open open;
-    struct hk_scalar eighth;
-    enum hk_error error = hk_agree_begin(&open, NULL, u);
+    struct hk_scalar part;
+    enum hk_error error = hk_agree_begin(agreement, &open, NULL, input);
     if (error != HK_OK) {
         return error;
     }
-    hk_agree_eighth(&eighth, &key->half);
+    hk_agree_part(agreement, &part, &key->half);
     hk_test_request(&request, HK_OP_AGREE, device);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
-    hk_message_set_array(&request, HK_F_POINTS, open.sent, 32, 1);
+    hk_message_set_array(&request, HK_F_POINTS, open.sent, agreement->group->point_bytes, 1);
     error = hk_test_call(device, &request, &answer);
-    return error == HK_OK ? hk_agree_finish(shared, &open, &eighth, answer.value[HK_F_POINTS].items[0].data)
+    return error == HK_OK ? hk_agree_finish(shared, &open, &part, answer.value[HK_F_POINTS].items[0].data)
                           : error;
 }

@@ -18,7 +18,8 @@ struct hk_test_key {
     uint8_t id[HK_ID_BYTES];
     const struct hk_suite *suite;
     struct hk_scalar half; /* d */
-    uint8_t device_point[32], service_point[32], public_key[32];
+    uint8_t device_point[HK_POINT_BYTES_MAX], service_point[HK_POINT_BYTES_MAX],
+        public_key[HK_POINT_BYTES_MAX];
     uint8_t transcript[32];
     char name[16];
     bool imported;
@@ -101,9 +102,12 @@ enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id sui
                              const uint8_t whole[32]);
 enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
                            const void *message, size_t size, uint8_t signature[64]);
-/* u-coordinate to X25519 shared secret. */
-enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *key, const uint8_t u[32],
-                            uint8_t shared[32]);
+/* The same under a taproot output with this Merkle root (`size` 32 or 0), for secp256k1-schnorr. */
+enum hk_error hk_test_sign_taproot(struct hk_test_device *device, struct hk_test_key *key, const void *root,
+                                   size_t root_size, const void *message, size_t size, uint8_t signature[64]);
+/* A sender's point to the shared secret, both as the key's suite has them (crypto/agreement.h). */
+enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *key, const uint8_t *input,
+                            uint8_t *shared);
 enum hk_error hk_test_put_profile(struct hk_test_device *device, const struct hk_test_device *other);
 
 /* Signs a payload as an object of the account. */
@@ -114,8 +118,8 @@ enum hk_error hk_test_object(struct hk_test_device *device, const char *type, co
 struct hk_test_epoch {
     uint8_t seed[32], tag[HK_TAG_BYTES], service_seed[32];
     struct hk_scalar half[HK_TEST_KEYS];
-    uint8_t service_point[HK_TEST_KEYS][32];
-    uint8_t proofs[HK_TEST_KEYS][64];
+    uint8_t service_point[HK_TEST_KEYS][HK_POINT_BYTES_MAX];
+    uint8_t proofs[HK_TEST_KEYS][HK_SCHNORR_BYTES_MAX];
 };
 enum hk_error hk_test_refresh(struct hk_test_device *device, struct hk_test_epoch *next); /* seed set */
 enum hk_error hk_test_confirm(struct hk_test_device *device, const struct hk_test_epoch *next);
@@ -130,7 +134,7 @@ struct hk_test_enrolment {
     uint8_t gate[32], gate_hash[32], transcript[32];
     uint8_t record[HK_SMALL_OBJECT_MAX], certificate[HK_SMALL_OBJECT_MAX];
     size_t record_size, certificate_size, count;
-    uint8_t proofs[HK_TEST_KEYS][64];
+    uint8_t proofs[HK_TEST_KEYS][HK_SCHNORR_BYTES_MAX];
 };
 enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device *device,
                             struct hk_test_enrolment *enrolment, int stop_before);

@@ -89,9 +89,9 @@ static enum hk_error enrol(struct hk_test_device *admin, struct hk_test_device *
                                             &key->half),
                              HK_OK);
             ids[n] = HK_BYTES(key->id, HK_ID_BYTES);
-            kept[n] = HK_BYTES(parts->public[n].administrator.kept, 32);
-            passed[n] = HK_BYTES(parts->public[n].administrator.passed, 32);
-            shares[n] = HK_BYTES(parts->passed[n].bytes, 32);
+            kept[n] = HK_BYTES(parts->public[n].administrator.kept, key->suite->group->point_bytes);
+            passed[n] = HK_BYTES(parts->public[n].administrator.passed, key->suite->group->point_bytes);
+            shares[n] = HK_BYTES(parts->passed[n].bytes, key->suite->group->scalar_bytes);
         }
     }
     hk_test_request(&request, HK_OP_ENROL, admin);
@@ -104,8 +104,9 @@ static enum hk_error enrol(struct hk_test_device *admin, struct hk_test_device *
     hk_message_set_list(&request, HK_F_SUBSHARES, shares, parts->count);
     enum hk_error error = hk_test_call(admin, &request, &answer);
     for (size_t i = 0; i < parts->count && error == HK_OK; i++) {
-        memcpy(parts->public[i].service.kept, answer.value[HK_F_KEPT].items[i].data, 32);
-        memcpy(parts->public[i].service.passed, answer.value[HK_F_PASSED].items[i].data, 32);
+        size_t point = parts->key[i]->suite->group->point_bytes;
+        memcpy(parts->public[i].service.kept, answer.value[HK_F_KEPT].items[i].data, point);
+        memcpy(parts->public[i].service.passed, answer.value[HK_F_PASSED].items[i].data, point);
     }
     if (error == HK_OK) {
         uint8_t record[32];
@@ -132,14 +133,15 @@ static enum hk_error fetch(struct hk_test_device *device, struct hk_test_enrolme
         struct hk_test_key key = *parts->key[i];
         struct hk_point point, service;
         struct hk_enrol_commitments given;
-        memcpy(given.kept, answer.value[HK_F_KEPT].items[i].data, 32);
-        memcpy(given.passed, answer.value[HK_F_PASSED].items[i].data, 32);
+        size_t size = key.suite->group->point_bytes;
+        memcpy(given.kept, answer.value[HK_F_KEPT].items[i].data, size);
+        memcpy(given.passed, answer.value[HK_F_PASSED].items[i].data, size);
         error = hk_enrol_take(&key.half, &service, key.suite->group, key.public_key,
                               parts->key[i]->device_point, &parts->public[i].administrator,
                               parts->kept[i].bytes, &given, answer.value[HK_F_SUBSHARES].items[i].data);
-        hk_edwards25519.base_mul(&point, &key.half);
-        memcpy(key.device_point, point.bytes, 32);
-        memcpy(key.service_point, service.bytes, 32);
+        key.suite->group->base_mul(&point, &key.half);
+        memcpy(key.device_point, point.bytes, size);
+        memcpy(key.service_point, service.bytes, size);
         device->key[device->key_count++] = key;
         hk_enrol_prove(enrolment->proofs[i], key.suite->group, enrolment->transcript, key.id, &key.half);
     }
@@ -152,7 +154,11 @@ static enum hk_error confirm(struct hk_test_device *device, const struct hk_test
     struct hk_message request, answer;
     hk_test_request(&request, HK_OP_ENROL_CONFIRM, NULL);
     hk_message_set_bytes(&request, HK_F_TRANSCRIPT, enrolment->transcript, 32);
-    hk_message_set_array(&request, HK_F_PROOFS, enrolment->proofs, 64, enrolment->count);
+    hk_message_set_list(&request, HK_F_PROOFS, NULL, 0);
+    for (size_t i = 0; i < enrolment->count; i++) {
+        hk_message_append(&request, HK_F_PROOFS, enrolment->proofs[i],
+                          hk_suite_proof_bytes(device->key[i].suite->id));
+    }
     enum hk_error error = hk_test_call(device, &request, &answer);
     if (error == HK_OK) {
         device->epoch = answer.value[HK_F_EPOCH].number;

@@ -42,12 +42,13 @@ enum hk_error hk_test_refresh(struct hk_test_device *device, struct hk_test_epoc
     assert_int_equal(answer.value[HK_F_PROOFS].count, device->key_count);
     hk_test_refresh_names(device, next, &refresh);
     for (size_t i = 0; i < device->key_count && error == HK_OK; i++) {
+        const struct hk_group *group = device->key[i].suite->group;
         struct hk_point service, new_point;
-        assert_int_equal(hk_edwards25519.point_decode(&service, device->key[i].service_point), HK_OK);
-        error = hk_refresh_device(&next->half[i], &new_point, &hk_edwards25519, &refresh, device->key[i].id,
+        assert_int_equal(group->point_decode(&service, device->key[i].service_point), HK_OK);
+        error = hk_refresh_device(&next->half[i], &new_point, group, &refresh, device->key[i].id,
                                   &device->key[i].half, &service, answer.value[HK_F_PROOFS].items[i].data);
-        memcpy(next->service_point[i], new_point.bytes, 32);
-        hk_refresh_confirm(next->proofs[i], &hk_edwards25519, &refresh, &next->half[i]);
+        memcpy(next->service_point[i], new_point.bytes, group->point_bytes);
+        hk_refresh_confirm(next->proofs[i], group, &refresh, &next->half[i]);
     }
     return error;
 }
@@ -57,7 +58,11 @@ enum hk_error hk_test_confirm(struct hk_test_device *device, const struct hk_tes
     struct hk_message request, answer;
     hk_test_request(&request, HK_OP_REFRESH_CONFIRM, device);
     hk_message_set_bytes(&request, HK_F_NEW_TAG, next->tag, HK_TAG_BYTES);
-    hk_message_set_array(&request, HK_F_PROOFS, next->proofs, 64, device->key_count);
+    hk_message_set_list(&request, HK_F_PROOFS, NULL, 0);
+    for (size_t i = 0; i < device->key_count; i++) {
+        hk_message_append(&request, HK_F_PROOFS, next->proofs[i],
+                          hk_suite_proof_bytes(device->key[i].suite->id));
+    }
     return hk_test_call(device, &request, &answer);
 }
 
@@ -68,8 +73,9 @@ void hk_test_adopt(struct hk_test_device *device, const struct hk_test_epoch *ne
     for (size_t i = 0; i < device->key_count; i++) {
         struct hk_point point;
         device->key[i].half = next->half[i];
-        memcpy(device->key[i].service_point, next->service_point[i], 32);
-        hk_edwards25519.base_mul(&point, &next->half[i]);
-        memcpy(device->key[i].device_point, point.bytes, 32);
+        const struct hk_group *group = device->key[i].suite->group;
+        memcpy(device->key[i].service_point, next->service_point[i], group->point_bytes);
+        group->base_mul(&point, &next->half[i]);
+        memcpy(device->key[i].device_point, point.bytes, group->point_bytes);
     }
 }

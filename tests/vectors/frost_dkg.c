@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/bip340.h"
+#include "crypto/group_secp256k1.h"
 #include "tests/vectors/frost_common.h"
 
 #define PARTIES_MAX 16
@@ -23,17 +25,23 @@ bool frost_dkg_matches(const struct vectors *file)
     return json_object_get(first, "proof_of_knowledge") != NULL;
 }
 
+/* R and z; the BIP-340 form leaves out that R's y is even. */
+static bool read_proof(struct party *party, const struct hk_frost_suite *suite, const json_t *json)
+{
+    party->proof[0] = 2;
+    return vectors_fixed(json, "proof_of_knowledge", party->proof + suite->left_out,
+                         hk_frost_signature_bytes(suite));
+}
+
 static bool read_party(struct party *party, const struct hk_frost_suite *suite, const char *name,
                        const json_t *json)
 {
     const struct hk_group *group = suite->group;
     const json_t *list = json_object_get(json, "vss_commitments");
-    bool good =
-        frost_identifier(&party->identifier, suite, json_object_get(json, "identifier")) &&
-        frost_scalar(&party->coefficients[0], group, json, "signing_key") &&
-        frost_scalar(&party->coefficients[1], group, json, "coefficient") &&
-        vectors_fixed(json, "proof_of_knowledge", party->proof, group->point_bytes + group->scalar_bytes) &&
-        json_array_size(list) == 2;
+    bool good = frost_identifier(&party->identifier, suite, json_object_get(json, "identifier")) &&
+                frost_scalar(&party->coefficients[0], group, json, "signing_key") &&
+                frost_scalar(&party->coefficients[1], group, json, "coefficient") &&
+                read_proof(party, suite, json) && json_array_size(list) == 2;
     for (size_t i = 0; good && i < 2; i++) {
         uint8_t bytes[HK_POINT_BYTES_MAX];
         size_t size;
@@ -94,19 +102,43 @@ static bool share_is_right(const struct hk_group *group, const struct party *fro
     return hk_point_equal(group, &left, &right);
 }
 
+/* The BIP-340 form ends with a taproot output without scripts: everybody has the tweak added, and the signs
+ * are those of Q before it is made even. */
+static bool tweak(struct hk_scalar *share, struct hk_point *key)
+{
+    const struct hk_group *group = &hk_secp256k1;
+    struct hk_frost_key tweaked;
+    struct hk_point even = *key, add;
+    bool negated = hk_frost_make_even(&even, &hk_frost_bip340);
+    if (hk_bip340_signing_key(&tweaked, key->bytes, &HK_BYTES("", 0)) != HK_OK) {
+        return false;
+    }
+    bool turned = tweaked.negated != negated; /* Q was odd */
+    hk_secp256k1_negate_if(&tweaked.tweak, &tweaked.tweak, turned);
+    hk_secp256k1_negate_if(share, share, negated);
+    group->scalar_add(share, share, &tweaked.tweak);
+    group->base_mul(&add, &tweaked.tweak);
+    group->point_add(key, &even, &add);
+    return memcmp(key->bytes + 1, tweaked.group_key + 1, 32) == 0 && (key->bytes[0] == 3) == turned;
+}
+
 /* What a party ends with: the sum of all values at its identifier. */
-static bool result_is_right(const struct hk_group *group, const struct party *parties, size_t count,
+static bool result_is_right(const struct hk_frost_suite *suite, const struct party *parties, size_t count,
                             const struct party *of)
 {
+    const struct hk_group *group = suite->group;
     struct hk_scalar sum, value;
-    struct hk_point point;
+    struct hk_point point, key;
+    group->point_identity(&key);
     group->scalar_set(&sum, 0);
     for (size_t i = 0; i < count; i++) {
         frost_evaluate(&value, group, parties[i].coefficients, 2, &of->identifier);
         group->scalar_add(&sum, &sum, &value);
+        group->point_add(&key, &key, &parties[i].commitments[0]);
     }
+    bool good = suite != &hk_frost_bip340 || tweak(&sum, &key);
     group->base_mul(&point, &sum);
-    return vectors_equal(of->json, "signing_share", sum.bytes, group->scalar_bytes) &&
+    return good && vectors_equal(of->json, "signing_share", sum.bytes, group->scalar_bytes) &&
            vectors_equal(of->json, "verifying_share", point.bytes, group->point_bytes);
 }
 
@@ -124,15 +156,18 @@ static void run_parties(struct vectors *file, const struct hk_frost_suite *suite
                 vectors_check(file, share_is_right(group, &parties[j], party), "share", party->name);
             }
         }
-        vectors_check(file, result_is_right(group, parties, count, party), "signing share", party->name);
+        vectors_check(file, result_is_right(suite, parties, count, party), "signing share", party->name);
         if (i != 0) {
             group->point_add(&key, &key, &party->commitments[0]);
         }
     }
-    vectors_check(
-        file,
-        vectors_equal(json_object_get(file->json, "inputs"), "verifying_key", key.bytes, group->point_bytes),
-        "group key", "sum of all");
+    struct hk_scalar none;
+    group->scalar_set(&none, 0);
+    bool good = suite != &hk_frost_bip340 || tweak(&none, &key);
+    vectors_check(file,
+                  good && vectors_equal(json_object_get(file->json, "inputs"), "verifying_key", key.bytes,
+                                        group->point_bytes),
+                  "group key", "sum of all");
 }
 
 /* The published file for ristretto255 says of itself that it is for Ed25519. It is recognised by what is in

@@ -60,26 +60,6 @@ const char *vectors_text(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
-/* ---- published files whose primitive is not ours yet ---- */
-static bool begins(const struct vectors *file, const char *with)
-{
-    return file->size >= strlen(with) && memcmp(file->bytes, with, strlen(with)) == 0;
-}
-
-static bool bip340_matches(const struct vectors *file)
-{
-    return begins(file, "index,secret key,public key,aux_rand");
-}
-
-static void bip340_run(struct vectors *file)
-{
-    unsigned long lines = 0;
-    for (size_t i = 0; i < file->size; i++) {
-        lines += file->bytes[i] == '\n';
-    }
-    vectors_skip(file, lines - 1, "BIP-340 signatures");
-}
-
 static const struct vectors_schema schemas[] = {
     {"noise", noise_matches, noise_run}, {"wycheproof", wycheproof_matches, wycheproof_run},
     {"frost", frost_matches, frost_run}, {"frost-dkg", frost_dkg_matches, frost_dkg_run},

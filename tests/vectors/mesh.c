@@ -74,7 +74,7 @@ static bool has_contribution(const json_t *vector, const char *name, const struc
     struct hk_scalar eighth;
     struct hk_point point;
     uint8_t u[32];
-    hk_agree_eighth(&eighth, share);
+    hk_agree_part(&hk_agree_x25519, &eighth, share);
     hk_edwards25519.point_mul(&point, &eighth, eightfold);
     hk_x25519_from_point(u, &point);
     return vectors_equal(json_object_get(vector, name), "u_le", u, 32);
@@ -85,10 +85,10 @@ static bool agreement_is_right(const json_t *vector, struct hk_scalar *device, s
 {
     struct hk_agree_open open;
     uint8_t answer[32], shared[32];
-    hk_agree_eighth(device, device);
-    hk_agree_eighth(service, service);
-    return hk_agree_begin(&open, NULL, u) == HK_OK &&
-           hk_agree_share(answer, service, open.sent, 1) == HK_OK &&
+    hk_agree_part(&hk_agree_x25519, device, device);
+    hk_agree_part(&hk_agree_x25519, service, service);
+    return hk_agree_begin(&hk_agree_x25519, &open, NULL, u) == HK_OK &&
+           hk_agree_share(&hk_agree_x25519, answer, service, open.sent, 1) == HK_OK &&
            hk_agree_finish(shared, &open, device, answer) == HK_OK &&
            vectors_equal(vector, "agreement_u_le", shared, 32);
 }

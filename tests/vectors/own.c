@@ -32,13 +32,13 @@ static bool run_x25519(const json_t *test)
     hk_x25519_scalar(&x, key.bytes);
     hk_scalar_random(group, &s);
     group->scalar_sub(&d, &x, &s);
-    hk_agree_eighth(&d, &d);
-    hk_agree_eighth(&s, &s);
-    enum hk_error error = hk_agree_begin(&open, NULL, u);
+    hk_agree_part(&hk_agree_x25519, &d, &d);
+    hk_agree_part(&hk_agree_x25519, &s, &s);
+    enum hk_error error = hk_agree_begin(&hk_agree_x25519, &open, NULL, u);
     if (json_is_true(json_object_get(test, "twist"))) {
         return error == HK_BAD_POINT;
     }
-    return error == HK_OK && hk_agree_share(answer, &s, open.sent, 1) == HK_OK &&
+    return error == HK_OK && hk_agree_share(&hk_agree_x25519, answer, &s, open.sent, 1) == HK_OK &&
            hk_agree_finish(agreed, &open, &d, answer) == HK_OK && hk_equal(agreed, shared.bytes, 32);
 }
 

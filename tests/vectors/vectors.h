@@ -46,6 +46,8 @@ bool own_matches(const struct vectors *file);
 void own_run(struct vectors *file);
 bool age_matches(const struct vectors *file);
 void age_run(struct vectors *file);
+bool bip340_matches(const struct vectors *file);
+void bip340_run(struct vectors *file);
 
 /* Counts one case; a failed one prints the path, what was checked and the case's name. Returns `good`. */
 bool vectors_check(struct vectors *file, bool good, const char *what, const char *name);

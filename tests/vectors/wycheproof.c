@@ -73,17 +73,17 @@ static enum hk_error agree(const struct xdh *xdh, bool blinded, uint8_t shared[3
     struct hk_point service_point;
     struct hk_agree_mask mask;
     struct hk_agree_open open;
-    uint8_t answer[HK_AGREE_POINT_BYTES];
+    uint8_t answer[HK_AGREE_POINT_BYTES_MAX];
     hk_x25519_scalar(&x, xdh->private_key.bytes);
     hk_scalar_random(group, &s);
     group->scalar_sub(&d, &x, &s);
     group->base_mul(&service_point, &s);
-    hk_agree_eighth(&d, &d);
-    hk_agree_eighth(&s, &s);
-    hk_agree_mask_make(&mask, &service_point);
-    enum hk_error error = hk_agree_begin(&open, blinded ? &mask : NULL, xdh->public_key);
+    hk_agree_part(&hk_agree_x25519, &d, &d);
+    hk_agree_part(&hk_agree_x25519, &s, &s);
+    hk_agree_mask_make(&hk_agree_x25519, &mask, &service_point);
+    enum hk_error error = hk_agree_begin(&hk_agree_x25519, &open, blinded ? &mask : NULL, xdh->public_key);
     if (error == HK_OK) {
-        error = hk_agree_share(answer, &s, open.sent, 1);
+        error = hk_agree_share(&hk_agree_x25519, answer, &s, open.sent, 1);
     }
     return error == HK_OK ? hk_agree_finish(shared, &open, &d, answer) : error;
 }
