@@ -26,6 +26,14 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_secp256k1(void **state)
+{
+    (void)state;
+    attack = (struct hk_attack){.on_secp256k1 = true};
+    hk_attack_begin(&attack, false);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -35,11 +43,11 @@ static int tear_down(void **state)
 
 static void attack_all(const struct attack_place *places, size_t count)
 {
-    struct bad_value points[BAD_POINTS_MAX];
-    size_t point_count = bad_points(points);
+    struct bad_value values[BAD_POINTS_MAX];
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < point_count && places[i].is_point; j++) {
-            attack_place(&attack, &places[i], points[j].name, points[j].bytes, points[j].size);
+        size_t value_count = bad_points(values, attack_place_group(&attack, &places[i]));
+        for (size_t j = 0; j < value_count && places[i].is_point; j++) {
+            attack_place(&attack, &places[i], values[j].name, values[j].bytes, values[j].size);
         }
     }
 }
@@ -105,7 +113,7 @@ static void row01_a_key_of_small_order_is_taken_for_no_device_and_no_report(void
 {
     (void)state;
     struct bad_value points[BAD_POINTS_MAX];
-    size_t count = bad_points(points);
+    size_t count = bad_points(points, &hk_edwards25519);
     for (size_t i = 0; i < SMALL_U; i++) {
         from_hex(key_put, small_u[i]);
         create_with(HK_F_DEVICE_KEY, HK_BAD_POINT, small_u[i]);
@@ -218,8 +226,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ALSO(name) cmocka_unit_test_setup_teardown(name, set_up_secp256k1, tear_down)
         TEST(row01_a_bad_point_is_refused_in_every_message_about_keys_and_epochs),
+        ALSO(row01_a_bad_point_is_refused_in_every_message_about_keys_and_epochs),
         TEST(row01_a_bad_point_is_refused_in_every_message_of_an_enrolment),
+        ALSO(row01_a_bad_point_is_refused_in_every_message_of_an_enrolment),
         TEST(row01_a_key_of_small_order_is_taken_for_no_device_and_no_report),
         TEST(row01_no_handshake_with_an_ephemeral_key_of_small_order),
         TEST(row01_any_u_gives_what_x25519_gives_or_is_refused_on_the_device),

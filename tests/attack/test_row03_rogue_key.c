@@ -53,6 +53,16 @@ static enum hk_error make_x25519(void)
     return make(HK_SUITE_X25519);
 }
 
+static enum hk_error make_schnorr(void)
+{
+    return make(HK_SUITE_SECP256K1_SCHNORR);
+}
+
+static enum hk_error make_ecdh(void)
+{
+    return make(HK_SUITE_SECP256K1_ECDH);
+}
+
 static enum hk_error make_account(void)
 {
     static struct hk_test_device stranger;
@@ -70,12 +80,14 @@ static const struct way {
 } ways[] = {
     {"ed25519", make_ed25519, false, HK_OP_KEYGEN_FINISH},
     {"x25519", make_x25519, false, HK_OP_KEYGEN_FINISH},
+    {"secp256k1-schnorr", make_schnorr, false, HK_OP_KEYGEN_FINISH},
+    {"secp256k1-ecdh", make_ecdh, false, HK_OP_KEYGEN_FINISH},
     {"account", make_account, true, HK_OP_CREATE_FINISH},
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
 static uint8_t key_id[HK_ID_BYTES], request_id[HK_ID_BYTES];
-static uint8_t sent_point[32], sent_transcript[32];
+static uint8_t sent_point[HK_POINT_BYTES_MAX], sent_transcript[32];
 
 /* The state before message 3, and the name of the key that must not exist after it. */
 static void watch_finish(struct hk_message *request, void *argument)
@@ -84,7 +96,7 @@ static void watch_finish(struct hk_message *request, void *argument)
     if (request->value[HK_F_OP].number == (uint64_t)way->finish) {
         hk_watch(&attack);
         memcpy(key_id, request->value[HK_F_KEY].data, HK_ID_BYTES);
-        memcpy(sent_point, request->value[HK_F_POINT].data, 32);
+        memcpy(sent_point, request->value[HK_F_POINT].data, request->value[HK_F_POINT].size);
     }
 }
 
@@ -124,13 +136,13 @@ static void lie(const char *name, void (*draw)(struct hk_keygen_device *run, voi
 
 /* ---- opening something else ---- */
 
-static void subtract(uint8_t out[32], const uint8_t a[32], const uint8_t b[32])
+static void subtract(const struct hk_group *of, uint8_t *out, const uint8_t *a, const uint8_t *b)
 {
     struct hk_point left, right;
-    assert_int_equal(group->point_decode(&left, a), HK_OK);
-    assert_int_equal(group->point_decode(&right, b), HK_OK);
-    group->point_sub(&left, &left, &right);
-    memcpy(out, left.bytes, 32);
+    assert_int_equal(of->point_decode(&left, a), HK_OK);
+    assert_int_equal(of->point_decode(&right, b), HK_OK);
+    of->point_sub(&left, &left, &right);
+    memcpy(out, left.bytes, of->point_bytes);
 }
 
 /* D = D' - S, so that X would be D', whose logarithm the device knows. */
@@ -138,15 +150,15 @@ static void rogue(struct hk_keygen_device *run, const uint8_t *service_point, co
                   void *argument)
 {
     (void)service_proof, (void)argument;
-    subtract(run->point, run->point, service_point);
+    subtract(run->group, run->point, run->point, service_point);
 }
 
 /* The same with the only proof there is about S, the service's own. */
 static void rogue_with_its_proof(struct hk_keygen_device *run, const uint8_t *service_point,
                                  const uint8_t *service_proof, void *argument)
 {
-    subtract(run->point, run->point, service_point);
-    memcpy(run->proof, service_proof, 64);
+    subtract(run->group, run->point, run->point, service_point);
+    memcpy(run->proof, service_proof, run->group->point_bytes + run->group->scalar_bytes);
     (void)argument;
 }
 
@@ -154,8 +166,8 @@ static void mirror(struct hk_keygen_device *run, const uint8_t *service_point, c
                    void *argument)
 {
     (void)argument;
-    memcpy(run->point, service_point, 32);
-    memcpy(run->proof, service_proof, 64);
+    memcpy(run->point, service_point, run->group->point_bytes);
+    memcpy(run->proof, service_proof, run->group->point_bytes + run->group->scalar_bytes);
 }
 
 /* -S: X would be the identity. */
@@ -164,10 +176,10 @@ static void cancel(struct hk_keygen_device *run, const uint8_t *service_point, c
 {
     struct hk_point point, zero;
     (void)service_proof, (void)argument;
-    assert_int_equal(group->point_decode(&point, service_point), HK_OK);
-    group->point_identity(&zero);
-    group->point_sub(&point, &zero, &point);
-    memcpy(run->point, point.bytes, 32);
+    assert_int_equal(run->group->point_decode(&point, service_point), HK_OK);
+    run->group->point_identity(&zero);
+    run->group->point_sub(&point, &zero, &point);
+    memcpy(run->point, point.bytes, run->group->point_bytes);
 }
 
 static void other_point(struct hk_keygen_device *run, const uint8_t *service_point,
@@ -176,10 +188,10 @@ static void other_point(struct hk_keygen_device *run, const uint8_t *service_poi
     struct hk_scalar d;
     struct hk_point point;
     (void)service_point, (void)service_proof, (void)argument;
-    hk_scalar_random(group, &d);
-    group->base_mul(&point, &d);
-    memcpy(run->point, point.bytes, 32);
-    hk_schnorr_prove(run->proof, group, run->sid, HK_PROVER_DEVICE, &point, &d); /* good, but late */
+    hk_scalar_random(run->group, &d);
+    run->group->base_mul(&point, &d);
+    memcpy(run->point, point.bytes, run->group->point_bytes);
+    hk_schnorr_prove(run->proof, run->group, run->sid, HK_PROVER_DEVICE, &point, &d); /* good, but late */
 }
 
 static void other_proof(struct hk_keygen_device *run, const uint8_t *service_point,
@@ -187,8 +199,8 @@ static void other_proof(struct hk_keygen_device *run, const uint8_t *service_poi
 {
     struct hk_point point;
     (void)service_point, (void)service_proof, (void)argument;
-    assert_int_equal(group->point_decode(&point, run->point), HK_OK);
-    hk_schnorr_prove(run->proof, group, run->sid, HK_PROVER_DEVICE, &point, &run->half); /* as good */
+    assert_int_equal(run->group->point_decode(&point, run->point), HK_OK);
+    hk_schnorr_prove(run->proof, run->group, run->sid, HK_PROVER_DEVICE, &point, &run->half); /* as good */
 }
 
 static void other_opening(struct hk_keygen_device *run, const uint8_t *service_point,
@@ -217,8 +229,8 @@ static void prove_over(struct hk_keygen_device *run, const struct hk_keygen_name
     uint8_t sid[32];
     struct hk_point point;
     hk_keygen_sid(sid, names);
-    assert_int_equal(group->point_decode(&point, run->point), HK_OK);
-    hk_schnorr_prove(run->proof, group, sid, role, &point, &run->half);
+    assert_int_equal(run->group->point_decode(&point, run->point), HK_OK);
+    hk_schnorr_prove(run->proof, run->group, sid, role, &point, &run->half);
 }
 
 static void of_another_role(struct hk_keygen_device *run, void *argument)
@@ -246,7 +258,14 @@ static void of_another_run(struct hk_keygen_device *run, void *argument)
         names.account = HK_BYTES(other, names.account.size == 0 ? 64 : 0);
         break;
     case 3:
-        names.suite = hk_suite_by_id(names.suite->id == HK_SUITE_X25519 ? HK_SUITE_ED25519 : HK_SUITE_X25519);
+        for (size_t i = 0; hk_suite_at(i) != NULL;
+             i++) { /* of the same group: else it would be no proof at all */
+            const struct hk_suite *suite = hk_suite_at(i);
+            if (suite->group == names.suite->group && suite->id != names.suite->id) {
+                names.suite = suite;
+                break;
+            }
+        }
         break;
     case 4:
         names.key_id = other;
@@ -264,18 +283,19 @@ static void of_another_run(struct hk_keygen_device *run, void *argument)
 }
 
 /* A whole message 3 that was good, in an earlier run. */
-static struct hk_keygen_device kept;
-static bool has_kept;
+static struct hk_keygen_device kept[2]; /* one of each group */
+static bool has_kept[2];
 static void of_an_earlier_run(struct hk_keygen_device *run, void *argument)
 {
     (void)argument;
-    if (has_kept) {
-        memcpy(run->point, kept.point, 32);
-        memcpy(run->proof, kept.proof, 64);
-        memcpy(run->opening, kept.opening, 32);
+    size_t i = run->group == &hk_edwards25519 ? 0 : 1;
+    if (has_kept[i]) {
+        memcpy(run->point, kept[i].point, sizeof(run->point));
+        memcpy(run->proof, kept[i].proof, sizeof(run->proof));
+        memcpy(run->opening, kept[i].opening, 32);
     } else {
-        kept = *run;
-        has_kept = true;
+        kept[i] = *run;
+        has_kept[i] = true;
     }
 }
 
@@ -290,11 +310,12 @@ static void row03_a_proof_of_another_session_role_suite_or_name_is_refused(void 
         (void)snprintf(name, sizeof(name), "proof of another %s", names[changed]);
         lie(name, of_another_run, NULL);
     }
-    has_kept = false;
+    has_kept[0] = has_kept[1] = false;
     hk_test_lie_in_keygen(of_an_earlier_run, NULL, NULL);
     assert_int_equal(make_ed25519(), HK_BAD_PROOF); /* the client did not follow the run to its end */
+    assert_int_equal(make_schnorr(), HK_BAD_PROOF);
     hk_test_lie_in_keygen(NULL, NULL, NULL);
-    assert_true(has_kept);
+    assert_true(has_kept[0] && has_kept[1]);
     lie("message 3 of an earlier run", of_an_earlier_run, NULL);
 }
 
@@ -369,7 +390,7 @@ static void row03_a_second_message_1_under_the_same_names_gains_nothing(void **s
     /* a commitment to D' - S1, with the one proof that can be made, that of D' */
     assert_int_equal(start(first.commitment, s1), HK_OK);
     second = first;
-    subtract(second.point, first.point, s1);
+    subtract(group, second.point, first.point, s1);
     hk_hash_name(second.commitment, "dkg/commit", 4,
                  (struct hk_bytes[]){HK_BYTES(second.sid, 32), HK_BYTES(second.point, 32),
                                      HK_BYTES(second.proof, 64), HK_BYTES(second.opening, 32)});

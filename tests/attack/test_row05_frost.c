@@ -287,7 +287,7 @@ static void row05_a_bad_commitment_or_share_gives_no_signature(void **state)
     (void)state;
     struct bad_value values[BAD_POINTS_MAX];
     char name[96];
-    size_t count = bad_points(values);
+    size_t count = bad_points(values, &hk_edwards25519);
     for (size_t i = 0; i < count; i++) {
         value = values[i];
         for (place = 0; place < 2 && value.size >= 32; place++) {
@@ -298,7 +298,7 @@ static void row05_a_bad_commitment_or_share_gives_no_signature(void **state)
             }
         }
     }
-    count = bad_scalars(values);
+    count = bad_scalars(values, &hk_edwards25519);
     for (size_t i = 0; i < count; i++) {
         value = values[i];
         if (value.size >= 32) {

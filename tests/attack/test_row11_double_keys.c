@@ -24,6 +24,8 @@ static int set_up(void **state)
     (void)state;
     attack = (struct hk_attack){0};
     hk_attack_begin(&attack, false);
+    assert_int_equal(hk_test_keygen(&attack.laptop, HK_SUITE_SECP256K1_SCHNORR, "coins"), HK_OK);
+    assert_int_equal(hk_test_keygen(&attack.laptop, HK_SUITE_SECP256K1_ECDH, "box"), HK_OK);
     return 0;
 }
 
@@ -74,10 +76,16 @@ static enum hk_error sign_with(struct hk_test_key *key, enum hk_sign_kind kind, 
 
 static enum hk_error agree_with(struct hk_test_key *key)
 {
-    static const uint8_t u[32] = {9};
-    uint8_t shared[32];
+    uint8_t input[HK_AGREE_INPUT_BYTES_MAX] = {9}, shared[HK_AGREE_INPUT_BYTES_MAX];
+    struct hk_scalar one;
+    struct hk_point base;
+    if (key->suite->group != group) {
+        key->suite->group->scalar_set(&one, 1);
+        key->suite->group->base_mul(&base, &one);
+        memcpy(input, base.bytes, sizeof(input));
+    }
     hk_watch(&attack);
-    return hk_test_agree(&attack.laptop, key, u, shared);
+    return hk_test_agree(&attack.laptop, key, input, shared);
 }
 
 static void row11_no_share_operation_takes_a_public_key_from_its_caller(void **state)
@@ -105,22 +113,62 @@ static void row11_no_share_operation_takes_a_public_key_from_its_caller(void **s
     }
 }
 
+static uint8_t root[32];
+static size_t root_size;
+
+static void bring_root(struct hk_message *request, void *argument)
+{
+    (void)argument;
+    hk_message_set_bytes(request, HK_F_TWEAK_ROOT, root, root_size);
+    hk_watch(&attack);
+}
+
+/* A taproot tweak is no way in: the service derives it from a root, of keys that have one and of no others,
+ * and a device that reckons with another root, or with none, gets nothing. */
+static void row11_a_tweak_is_derived_by_the_service_and_for_bip340_alone(void **state)
+{
+    (void)state;
+    uint8_t signature[64] = {0}, none[64] = {0};
+    struct hk_test_key *coins = key_of(HK_SUITE_SECP256K1_SCHNORR);
+    hk_random(root, sizeof(root));
+    assert_int_equal(hk_test_sign_taproot(&attack.laptop, coins, root, 32, "message", 7, signature), HK_OK);
+    hk_test_change_requests(bring_root, NULL);
+    for (root_size = 0; root_size <= 32; root_size += 32) {
+        enum hk_error got = sign_with(key_of(HK_SUITE_ED25519), HK_SIGN_RAW, "message", 7);
+        hk_refused(&attack, &attack.laptop, HK_OP_SIGN, got, HK_WRONG_PURPOSE, "ed25519 with a root of %zu",
+                   root_size);
+        memset(signature, 0, sizeof(signature));
+        got = hk_test_sign(&attack.laptop, coins, HK_SIGN_RAW, "message", 7, signature);
+        assert_int_equal(got, HK_BAD_PROOF); /* the service signed for another key than the device means */
+        assert_memory_equal(signature, none, 64);
+        hk_tried("a root of %zu that the device did not mean", root_size);
+    }
+    static const size_t wrong[] = {1, 16, 31};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        root_size = wrong[i];
+        enum hk_error got = sign_with(coins, HK_SIGN_RAW, "message", 7);
+        hk_refused(&attack, &attack.laptop, HK_OP_SIGN, got, HK_BAD_ENCODING, "a root of %zu", root_size);
+    }
+    hk_test_change_requests(NULL, NULL);
+}
+
 /* A device that computes its own part under X' gets no signature under either key. */
 static void row11_a_device_that_signs_under_another_key_gets_nothing(void **state)
 {
     (void)state;
     struct hk_scalar k;
     uint8_t signature[64] = {0}, none[64] = {0};
-    struct hk_test_key *git = key_of(HK_SUITE_ED25519);
-    for (int i = 0; i < 3; i++) {
-        struct hk_test_key wrong = *git;
-        hk_scalar_random(group, &k);
-        group->base_mul(&other_key, &k);
+    for (int i = 0; i < 6; i++) {
+        const struct hk_test_key *own = key_of(i < 3 ? HK_SUITE_ED25519 : HK_SUITE_SECP256K1_SCHNORR);
+        const struct hk_group *of = own->suite->group;
+        struct hk_test_key wrong = *own;
+        hk_scalar_random(of, &k);
+        of->base_mul(&other_key, &k);
         memcpy(wrong.public_key,
-               i == 0   ? other_key.bytes
-               : i == 1 ? git->device_point
-                        : git->service_point,
-               32);
+               i % 3 == 0   ? other_key.bytes
+               : i % 3 == 1 ? own->device_point
+                            : own->service_point,
+               of->point_bytes);
         enum hk_error got = hk_test_sign(&attack.laptop, &wrong, HK_SIGN_RAW, "message", 7, signature);
         assert_true(got == HK_BAD_PROOF || got == HK_BAD_SIGNATURE);
         assert_memory_equal(signature, none, 64);
@@ -142,6 +190,9 @@ static void row11_a_key_is_used_for_its_own_purpose_alone(void **state)
         {"sign sshsig with x25519", HK_SUITE_X25519, HK_SIGN_SSHSIG},
         {"sign an object with x25519", HK_SUITE_X25519, HK_SIGN_OBJECT},
         {"sign an object with ed25519", HK_SUITE_ED25519, HK_SIGN_OBJECT},
+        {"sign raw with secp256k1-ecdh", HK_SUITE_SECP256K1_ECDH, HK_SIGN_RAW},
+        {"sign sshsig with secp256k1-schnorr", HK_SUITE_SECP256K1_SCHNORR, HK_SIGN_SSHSIG},
+        {"sign an object with secp256k1-schnorr", HK_SUITE_SECP256K1_SCHNORR, HK_SIGN_OBJECT},
         {"sign raw with the account key", HK_SUITE_ACCOUNT, HK_SIGN_RAW},
         {"sign sshsig with the account key", HK_SUITE_ACCOUNT, HK_SIGN_SSHSIG},
         {"sign for openpgp with the account key", HK_SUITE_ACCOUNT, HK_SIGN_OPENPGP},
@@ -153,6 +204,8 @@ static void row11_a_key_is_used_for_its_own_purpose_alone(void **state)
     }
     enum hk_error got = agree_with(key_of(HK_SUITE_ED25519));
     hk_refused(&attack, &attack.laptop, HK_OP_AGREE, got, HK_WRONG_PURPOSE, "agree with ed25519");
+    got = agree_with(key_of(HK_SUITE_SECP256K1_SCHNORR));
+    hk_refused(&attack, &attack.laptop, HK_OP_AGREE, got, HK_WRONG_PURPOSE, "agree with secp256k1-schnorr");
     got = agree_with(key_of(HK_SUITE_ACCOUNT));
     hk_refused(&attack, &attack.laptop, HK_OP_AGREE, got, HK_WRONG_PURPOSE, "agree with the account key");
     struct hk_test_key nobody = *key_of(HK_SUITE_ED25519);
@@ -257,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(row11_no_share_operation_takes_a_public_key_from_its_caller),
+        TEST(row11_a_tweak_is_derived_by_the_service_and_for_bip340_alone),
         TEST(row11_a_device_that_signs_under_another_key_gets_nothing),
         TEST(row11_a_key_is_used_for_its_own_purpose_alone),
         TEST(row11_the_account_key_signs_only_objects_that_are_parsed_and_allowed),

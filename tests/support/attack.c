@@ -95,11 +95,26 @@ struct hk_test_key *hk_test_key_of(struct hk_test_device *device, enum hk_suite_
     return NULL;
 }
 
-static void make_account(struct hk_test_device *device)
+const struct hk_suite *hk_attack_signs(const struct hk_attack *attack)
+{
+    return hk_suite_by_id((uint64_t)(attack->on_secp256k1 ? HK_SUITE_SECP256K1_SCHNORR : HK_SUITE_ED25519));
+}
+
+const struct hk_suite *hk_attack_agrees(const struct hk_attack *attack)
+{
+    return hk_suite_by_id((uint64_t)(attack->on_secp256k1 ? HK_SUITE_SECP256K1_ECDH : HK_SUITE_X25519));
+}
+
+const struct hk_group *hk_attack_group(const struct hk_attack *attack)
+{
+    return hk_attack_signs(attack)->group;
+}
+
+static void make_account(struct hk_test_device *device, enum hk_suite_id signs, enum hk_suite_id agrees)
 {
     assert_int_equal(hk_test_init(device), HK_OK);
-    assert_int_equal(hk_test_keygen(device, HK_SUITE_ED25519, "git"), HK_OK);
-    assert_int_equal(hk_test_keygen(device, HK_SUITE_X25519, "mail"), HK_OK);
+    assert_int_equal(hk_test_keygen(device, signs, "git"), HK_OK);
+    assert_int_equal(hk_test_keygen(device, agrees, "mail"), HK_OK);
 }
 
 void hk_attack_begin(struct hk_attack *attack, bool over_tcp)
@@ -110,8 +125,8 @@ void hk_attack_begin(struct hk_attack *attack, bool over_tcp)
     hk_test_device_init(&attack->laptop, &attack->service);
     hk_test_device_init(&attack->phone, &attack->service);
     hk_test_device_init(&attack->bystander, &attack->service);
-    make_account(&attack->laptop);
-    make_account(&attack->bystander);
+    make_account(&attack->laptop, hk_attack_signs(attack)->id, hk_attack_agrees(attack)->id);
+    make_account(&attack->bystander, HK_SUITE_ED25519, HK_SUITE_X25519);
     assert_int_equal(hk_test_enrol(&attack->laptop, &attack->phone, &attack->enrolment, 0), HK_OK);
     assert_int_equal(hk_test_put_profile(&attack->laptop, &attack->phone), HK_OK);
 }

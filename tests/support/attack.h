@@ -37,6 +37,7 @@ int hk_attack_run(int row, const struct CMUnitTest *tests, size_t count, int (*s
 #define HK_ATTACK_ALSO 4
 struct hk_attack {
     struct hk_test_service service;
+    bool on_secp256k1; /* set before hk_attack_begin: the account's keys are of that group */
     struct hk_test_device laptop, phone; /* administrator and ordinary device of the account */
     struct hk_test_device bystander;
     struct hk_test_enrolment enrolment;                /* of the phone */
@@ -53,6 +54,11 @@ void hk_attack_end(struct hk_attack *attack);
 
 /* Watches one more account's log: that of a device which will be refused (`by` of hk_refused). */
 void hk_attack_also(struct hk_attack *attack, const struct hk_test_device *device);
+
+/* The suites of the account's keys, one that signs and one that agrees, and their group. */
+const struct hk_suite *hk_attack_signs(const struct hk_attack *attack);
+const struct hk_suite *hk_attack_agrees(const struct hk_attack *attack);
+const struct hk_group *hk_attack_group(const struct hk_attack *attack);
 
 /* A device's key of that suite; fails the test if it has none. */
 struct hk_test_key *hk_test_key_of(struct hk_test_device *device, enum hk_suite_id suite);

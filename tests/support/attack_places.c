@@ -18,17 +18,50 @@ static struct {
     uint8_t bytes[256];
     struct hk_bytes items[HK_AGREE_POINTS_MAX];
     bool sent;
+    size_t total; /* of the field, or of the list's element, as sent */
 } put;
 
-/* The field's bytes with the value in the place of 32 of them. */
+const struct hk_group *attack_place_group(const struct hk_attack *attack, const struct attack_place *place)
+{
+    bool is_account = place->op == HK_OP_CREATE_FINISH; /* its key is of one suite always */
+    return is_account ? &hk_edwards25519 : hk_attack_group(attack);
+}
+
+static size_t usual_size(void)
+{
+    const struct hk_group *group = attack_place_group(put.attack, put.place);
+    return put.place->is_point ? group->point_bytes : group->scalar_bytes;
+}
+
+static size_t offset(void)
+{
+    return put.place->points * attack_place_group(put.attack, put.place)->point_bytes;
+}
+
+/* The field's bytes with the value in the place of an honest one. */
 static struct hk_bytes spliced(const uint8_t *old, size_t old_size)
 {
-    size_t offset = put.place->offset;
-    assert_true(offset + 32 <= old_size && old_size - 32 + put.size <= sizeof(put.bytes));
-    memcpy(put.bytes, old, offset);
-    memcpy(put.bytes + offset, put.value, put.size);
-    memcpy(put.bytes + offset + put.size, old + offset + 32, old_size - offset - 32);
-    return HK_BYTES(put.bytes, old_size - 32 + put.size);
+    size_t at = offset(), usual = usual_size();
+    put.total = old_size - usual + put.size;
+    assert_true(at + usual <= old_size && put.total <= sizeof(put.bytes));
+    memcpy(put.bytes, old, at);
+    memcpy(put.bytes + at, put.value, put.size);
+    memcpy(put.bytes + at + put.size, old + at + usual, old_size - at - usual);
+    return HK_BYTES(put.bytes, put.total);
+}
+
+/* What the message's description does not allow is bad-encoding, before anybody looks what it stands for. */
+static enum hk_error expected_error(void)
+{
+    enum hk_field field = put.place->field;
+    bool is_pair = field == HK_F_PROOF || field == HK_F_PROOFS || field == HK_F_NONCES;
+    if (put.total < (is_pair ? 64 : 32)) {
+        return HK_BAD_ENCODING;
+    }
+    if (put.size != usual_size() && put.place->in_proof) {
+        return HK_BAD_PROOF;
+    }
+    return put.place->is_point ? HK_BAD_POINT : HK_BAD_PROOF;
 }
 
 static void change(struct hk_message *request, void *argument)
@@ -61,8 +94,8 @@ static void change(struct hk_message *request, void *argument)
 static void draw(struct hk_keygen_device *run, void *argument)
 {
     (void)argument;
-    if (put.size == 32) {
-        memcpy(put.place->field == HK_F_POINT ? run->point : run->proof + put.place->offset, put.value, 32);
+    if (put.size == usual_size()) {
+        memcpy(put.place->field == HK_F_POINT ? run->point : run->proof + offset(), put.value, put.size);
     }
 }
 
@@ -77,17 +110,16 @@ void attack_place(struct hk_attack *attack, const struct attack_place *place, co
     const struct hk_test_device *by = place->by == BY_LAPTOP  ? &attack->laptop
                                       : place->by == BY_PHONE ? &attack->phone
                                                               : NULL;
-    enum hk_error expected = place->is_point ? HK_BAD_POINT : HK_BAD_PROOF;
-    expected = size < 32 ? HK_BAD_ENCODING : size > 32 && place->in_proof ? HK_BAD_PROOF : expected;
     hk_test_change_requests(change, NULL);
     hk_test_lie_in_keygen(draw, NULL, NULL);
     enum hk_error got = place->run(attack, place);
     hk_test_change_requests(NULL, NULL);
     hk_test_lie_in_keygen(NULL, NULL, NULL);
     assert_true(put.sent);
+    enum hk_error expected = expected_error();
     /* what cannot be read is of no operation yet */
-    hk_refused(attack, by, expected == HK_BAD_ENCODING ? 0 : place->op, got, expected, "%s: %s", place->name,
-               name);
+    hk_refused(attack, by, expected == HK_BAD_ENCODING ? 0 : place->op, got, expected, "%s, %s: %s",
+               place->name, attack_place_group(attack, place)->name, name);
     if (place->after != NULL) {
         place->after(attack);
     }
@@ -108,31 +140,36 @@ static enum hk_error run_create(struct hk_attack *attack, const struct attack_pl
 static enum hk_error run_keygen(struct hk_attack *attack, const struct attack_place *place)
 {
     (void)place;
-    return hk_test_keygen(&attack->laptop, HK_SUITE_X25519, "bad");
+    return hk_test_keygen(&attack->laptop, hk_attack_agrees(attack)->id, "bad");
 }
 
 static enum hk_error run_import(struct hk_attack *attack, const struct attack_place *place)
 {
     struct hk_scalar x;
     (void)place;
-    hk_scalar_random(&hk_edwards25519, &x);
-    return hk_test_import(&attack->laptop, HK_SUITE_ED25519, "bad", x.bytes);
+    hk_scalar_random(hk_attack_group(attack), &x);
+    return hk_test_import(&attack->laptop, hk_attack_signs(attack)->id, "bad", x.bytes);
 }
 
 static enum hk_error run_agree(struct hk_attack *attack, const struct attack_place *place)
 {
-    static const uint8_t u[32] = {9};
-    uint8_t shared[32];
+    const struct hk_suite *suite = hk_attack_agrees(attack);
+    uint8_t input[HK_AGREE_INPUT_BYTES_MAX] = {9}, shared[HK_AGREE_INPUT_BYTES_MAX];
+    struct hk_scalar one;
+    struct hk_point base;
     (void)place;
-    return hk_test_agree(&attack->phone, hk_test_key_of(&attack->phone, HK_SUITE_X25519), u, shared);
+    suite->group->scalar_set(&one, 1);
+    suite->group->base_mul(&base, &one);
+    suite->form(input, base.bytes);
+    return hk_test_agree(&attack->phone, hk_test_key_of(&attack->phone, suite->id), input, shared);
 }
 
 static enum hk_error run_sign(struct hk_attack *attack, const struct attack_place *place)
 {
     uint8_t signature[64];
     (void)place;
-    return hk_test_sign(&attack->phone, hk_test_key_of(&attack->phone, HK_SUITE_ED25519), HK_SIGN_RAW,
-                        "message", 7, signature);
+    return hk_test_sign(&attack->phone, hk_test_key_of(&attack->phone, hk_attack_signs(attack)->id),
+                        HK_SIGN_RAW, "message", 7, signature);
 }
 
 static struct hk_test_epoch next;
@@ -155,20 +192,20 @@ static void confirm_honestly(struct hk_attack *attack)
 const struct attack_place attack_key_places[] = {
     {"create-finish D", HK_OP_CREATE_FINISH, HK_F_POINT, 0, true, false, run_create, NULL, BY_NOBODY},
     {"create-finish R", HK_OP_CREATE_FINISH, HK_F_PROOF, 0, true, true, run_create, NULL, BY_NOBODY},
-    {"create-finish z", HK_OP_CREATE_FINISH, HK_F_PROOF, 32, false, true, run_create, NULL, BY_NOBODY},
+    {"create-finish z", HK_OP_CREATE_FINISH, HK_F_PROOF, 1, false, true, run_create, NULL, BY_NOBODY},
     {"keygen-finish D", HK_OP_KEYGEN_FINISH, HK_F_POINT, 0, true, false, run_keygen, NULL, BY_LAPTOP},
     {"keygen-finish R", HK_OP_KEYGEN_FINISH, HK_F_PROOF, 0, true, true, run_keygen, NULL, BY_LAPTOP},
-    {"keygen-finish z", HK_OP_KEYGEN_FINISH, HK_F_PROOF, 32, false, true, run_keygen, NULL, BY_LAPTOP},
+    {"keygen-finish z", HK_OP_KEYGEN_FINISH, HK_F_PROOF, 1, false, true, run_keygen, NULL, BY_LAPTOP},
     {"key-import D", HK_OP_KEY_IMPORT, HK_F_POINT, 0, true, false, run_import, NULL, BY_LAPTOP},
     {"key-import R", HK_OP_KEY_IMPORT, HK_F_PROOF, 0, true, true, run_import, NULL, BY_LAPTOP},
-    {"key-import z", HK_OP_KEY_IMPORT, HK_F_PROOF, 32, false, true, run_import, NULL, BY_LAPTOP},
+    {"key-import z", HK_OP_KEY_IMPORT, HK_F_PROOF, 1, false, true, run_import, NULL, BY_LAPTOP},
     {"key-import s", HK_OP_KEY_IMPORT, HK_F_SCALAR, 0, false, false, run_import, NULL, BY_LAPTOP},
     {"agree P", HK_OP_AGREE, HK_F_POINTS, 0, true, false, run_agree, NULL, BY_PHONE},
     {"sign hiding", HK_OP_SIGN, HK_F_NONCES, 0, true, false, run_sign, NULL, BY_PHONE},
-    {"sign binding", HK_OP_SIGN, HK_F_NONCES, 32, true, false, run_sign, NULL, BY_PHONE},
+    {"sign binding", HK_OP_SIGN, HK_F_NONCES, 1, true, false, run_sign, NULL, BY_PHONE},
     {"refresh-confirm R", HK_OP_REFRESH_CONFIRM, HK_F_PROOFS, 0, true, true, run_confirm, confirm_honestly,
      BY_PHONE},
-    {"refresh-confirm z", HK_OP_REFRESH_CONFIRM, HK_F_PROOFS, 32, false, true, run_confirm, confirm_honestly,
+    {"refresh-confirm z", HK_OP_REFRESH_CONFIRM, HK_F_PROOFS, 1, false, true, run_confirm, confirm_honestly,
      BY_PHONE},
 };
 const size_t attack_key_place_count = sizeof(attack_key_places) / sizeof(*attack_key_places);
@@ -206,9 +243,9 @@ void attack_enrolment_end(struct hk_attack *attack)
 {
     uint8_t signature[64];
     assert_int_equal(run_enrol_confirm(attack, NULL), HK_OK);
-    assert_int_equal(
-        hk_test_sign(&guest, hk_test_key_of(&guest, HK_SUITE_ED25519), HK_SIGN_RAW, "message", 7, signature),
-        HK_OK);
+    assert_int_equal(hk_test_sign(&guest, hk_test_key_of(&guest, hk_attack_signs(attack)->id), HK_SIGN_RAW,
+                                  "message", 7, signature),
+                     HK_OK);
     hk_test_device_end(&guest);
 }
 
@@ -217,7 +254,6 @@ const struct attack_place attack_enrol_places[] = {
     {"enrol A'", HK_OP_ENROL, HK_F_PASSED, 0, true, false, run_enrol, NULL, BY_LAPTOP},
     {"enrol d1-a", HK_OP_ENROL, HK_F_SUBSHARES, 0, false, false, run_enrol, NULL, BY_LAPTOP},
     {"enrol-confirm R", HK_OP_ENROL_CONFIRM, HK_F_PROOFS, 0, true, true, run_enrol_confirm, NULL, BY_NOBODY},
-    {"enrol-confirm z", HK_OP_ENROL_CONFIRM, HK_F_PROOFS, 32, false, true, run_enrol_confirm, NULL,
-     BY_NOBODY},
+    {"enrol-confirm z", HK_OP_ENROL_CONFIRM, HK_F_PROOFS, 1, false, true, run_enrol_confirm, NULL, BY_NOBODY},
 };
 const size_t attack_enrol_place_count = sizeof(attack_enrol_places) / sizeof(*attack_enrol_places);

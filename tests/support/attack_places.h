@@ -12,7 +12,7 @@ struct attack_place {
     const char *name;
     enum hk_op op;
     enum hk_field field;
-    size_t offset; /* of the value in the field's bytes, or in those of the list's last element */
+    size_t points; /* before the value in the field's bytes, or in those of the list's last element */
     bool is_point; /* else a scalar */
     bool in_proof; /* R or z of a proof */
     /* The run, up to the answer to the message; and what puts things right again, or NULL. */
@@ -25,11 +25,14 @@ struct attack_place {
 extern const struct attack_place attack_key_places[], attack_enrol_places[];
 extern const size_t attack_key_place_count, attack_enrol_place_count;
 
-/* Puts `value` (`size` bytes in place of 32) there and asserts that it is refused: a point with bad-point, a
- * scalar or anything in a proof of another length with bad-proof, a length that the message's description
- * does not have with bad-encoding. */
+/* Puts `value` (`size` bytes in place of the group's length) there and asserts that it is refused: a point
+ * with bad-point, a scalar or anything in a proof of another length with bad-proof, a length that the
+ * message's description does not have with bad-encoding. */
 void attack_place(struct hk_attack *attack, const struct attack_place *place, const char *name,
                   const uint8_t *value, size_t size);
+
+/* The group of the value at a place. */
+const struct hk_group *attack_place_group(const struct hk_attack *attack, const struct attack_place *place);
 
 /* Before and after the places of an enrolment: the second finishes it honestly, and the new device signs. */
 void attack_enrolment_begin(struct hk_attack *attack);

@@ -8,17 +8,13 @@
 
 #include <cmocka.h>
 
-#include "crypto/group.h"
+#include "crypto/group_secp256k1.h"
+#include "tests/support/groups.h"
 
 /* A point of order 8; its multiples are all points of small order. */
 static const uint8_t order_8[32] = {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
                                     0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
                                     0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a};
-/* The group's order n, little endian. */
-static const uint8_t order_n[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
-                                    0xa2, 0xde, 0xf9, 0xde, 0x14, 0,    0,    0,    0,    0,    0,
-                                    0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
-
 static struct bad_value *add(struct bad_value *out, size_t *count, const char *name, int number,
                              const uint8_t *bytes, size_t size)
 {
@@ -95,7 +91,7 @@ static void add_not_on_the_curve(struct bad_value *out, size_t *count)
     }
 }
 
-size_t bad_points(struct bad_value *out)
+static size_t bad_edwards_points(struct bad_value *out)
 {
     size_t count = 0;
     uint8_t bytes[BAD_VALUE_BYTES_MAX] = {0};
@@ -107,32 +103,91 @@ size_t bad_points(struct bad_value *out)
     add(out, &count, "length", 57, bytes, 57);
     add(out, &count, "length", 31, bytes, 31);
     add(out, &count, "length", 0, bytes, 0);
+    return count;
+}
+
+static void good_secp256k1_point(uint8_t out[33])
+{
+    struct hk_scalar k;
+    struct hk_point point;
+    hk_scalar_random(&hk_secp256k1, &k);
+    hk_secp256k1.base_mul(&point, &k);
+    memcpy(out, point.bytes, 33);
+}
+
+/* p + k: the second encoding of x = k; 1, 2, 3, 4, 6 and 8 are on the curve. */
+static void add_x_of_p_and_above(struct bad_value *out, size_t *count)
+{
+    uint8_t bytes[33];
+    for (uint8_t k = 0; k < 9; k++) {
+        memset(bytes, 0xff, 33);
+        bytes[0] = 2 + k % 2;
+        bytes[28] = 0xfe;
+        bytes[31] = 0xfc;
+        bytes[32] = (uint8_t)(0x2f + k);
+        add(out, count, "x = p +", k, bytes, 33);
+    }
+    memset(bytes, 0xff, 33);
+    bytes[0] = 2;
+    add(out, count, "x all ones", -1, bytes, 33);
+}
+
+static size_t bad_secp256k1_points(struct bad_value *out)
+{
+    static const uint8_t firsts[] = {0, 1, 4, 5, 6, 7, 0x12, 0x82, 0xff};
+    size_t count = 0;
+    uint8_t bytes[BAD_VALUE_BYTES_MAX] = {0};
+    add(out, &count, "all zero", -1, bytes, 33); /* as near as an encoding of the identity can be */
+    for (size_t i = 0; i < sizeof(firsts); i++) {
+        good_secp256k1_point(bytes);
+        bytes[0] = firsts[i];
+        add(out, &count, "first byte", firsts[i], bytes, 33);
+    }
+    add_x_of_p_and_above(out, &count);
+    static const uint8_t none[] = {0, 5, 7, 9, 10}; /* x^3 + 7 is no square */
+    for (size_t i = 0; i < 2 * sizeof(none); i++) {
+        memset(bytes, 0, sizeof(bytes));
+        bytes[0] = 2 + i % 2;
+        bytes[32] = none[i / 2];
+        add(out, &count, i % 2 == 0 ? "not on the curve, even" : "not on the curve, odd", none[i / 2], bytes,
+            33);
+    }
+    good_secp256k1_point(bytes);
+    add(out, &count, "length", 32, bytes + 1, 32); /* BIP-340's own form */
+    add(out, &count, "length", 34, bytes, 34);
+    add(out, &count, "length", 57, bytes, 57);
+    add(out, &count, "length", 31, bytes, 31);
+    add(out, &count, "length", 0, bytes, 0);
+    return count;
+}
+
+size_t bad_points(struct bad_value *out, const struct hk_group *group)
+{
+    size_t count = group == &hk_edwards25519 ? bad_edwards_points(out) : bad_secp256k1_points(out);
     assert_true(count <= BAD_POINTS_MAX);
     return count;
 }
 
-size_t bad_scalars(struct bad_value *out)
+size_t bad_scalars(struct bad_value *out, const struct hk_group *group)
 {
     size_t count = 0;
     uint8_t bytes[BAD_VALUE_BYTES_MAX] = {0};
     add(out, &count, "zero", -1, bytes, 32);
-    memcpy(bytes, order_n, 32);
+    hk_order(group, bytes);
     add(out, &count, "n", -1, bytes, 32);
-    bytes[0]++;
+    hk_number_add(group, bytes, 1);
     add(out, &count, "n+1", -1, bytes, 32);
-    bytes[0] = (uint8_t)(bytes[0] + 7);
+    hk_number_add(group, bytes, 7);
     add(out, &count, "n+8", -1, bytes, 32);
-    unsigned carry = 0;
-    for (int i = 0; i < 32; i++) {
-        carry += 2U * order_n[i];
-        bytes[i] = (uint8_t)carry;
-        carry >>= 8;
+    hk_order(group, bytes);
+    if (hk_number_add_order(group, bytes)) {
+        add(out, &count, "2n", -1, bytes, 32);
+        memset(bytes, 0xff, 32);
+        bytes[31] = 0x7f;
+        add(out, &count, "2^255-1", -1, bytes, 32);
     }
-    add(out, &count, "2n", -1, bytes, 32);
     memset(bytes, 0xff, 32);
     add(out, &count, "2^256-1", -1, bytes, 32);
-    bytes[31] = 0x7f;
-    add(out, &count, "2^255-1", -1, bytes, 32);
     memset(bytes, 0, sizeof(bytes));
     bytes[0] = 5;
     add(out, &count, "length", 33, bytes, 33);

@@ -186,8 +186,8 @@ static void open_commitment(struct hk_keygen_result *result, struct hk_keygen_op
     if (hk_test_keygen_lie.open != NULL) {
         hk_test_keygen_lie.open(run, point, proof, hk_test_keygen_lie.argument);
     }
-    memcpy(opening->point, run->point, 32);
-    memcpy(opening->proof, run->proof, 64);
+    memcpy(opening->point, run->point, sizeof(opening->point));
+    memcpy(opening->proof, run->proof, sizeof(opening->proof));
     memcpy(opening->opening, run->opening, 32);
 }
 

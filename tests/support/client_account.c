@@ -76,8 +76,8 @@ static void fill_profile(struct hk_profile *profile, const struct hk_test_device
         memcpy(listed->id, key->id, HK_ID_BYTES);
         listed->suite = (uint64_t)key->suite->id;
         listed->purpose = (uint64_t)key->suite->purpose;
-        memcpy(listed->public_key, key->public_key, 32);
-        listed->public_size = 32;
+        listed->public_size = key->suite->group->point_bytes;
+        memcpy(listed->public_key, key->public_key, listed->public_size);
         listed->imported = key->imported;
         strcpy(listed->name, key->name);
     }

@@ -49,9 +49,10 @@ bool hk_test_lies_in_keygen(void)
 
 void hk_test_recommit(struct hk_keygen_device *run)
 {
+    size_t point = run->group->point_bytes, proof = point + run->group->scalar_bytes;
     hk_hash_name(run->commitment, "dkg/commit", 4,
-                 (struct hk_bytes[]){HK_BYTES(run->sid, 32), HK_BYTES(run->point, 32),
-                                     HK_BYTES(run->proof, 64), HK_BYTES(run->opening, 32)});
+                 (struct hk_bytes[]){HK_BYTES(run->sid, 32), HK_BYTES(run->point, point),
+                                     HK_BYTES(run->proof, proof), HK_BYTES(run->opening, 32)});
 }
 
 static void put_value(struct hk_cbor_writer *writer, enum hk_field field, const struct hk_value *value)
@@ -114,7 +115,7 @@ enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id sui
     struct hk_message request, answer;
     struct hk_keygen_result result;
     struct hk_scalar x;
-    uint8_t sid[32], scalar[32], proof[64];
+    uint8_t sid[32], scalar[32], proof[HK_SCHNORR_BYTES_MAX];
     struct hk_test_key key = {.suite = hk_suite_by_id((uint64_t)suite), .imported = true};
     hk_random(key.id, sizeof(key.id));
     strncpy(key.name, name, sizeof(key.name) - 1);
@@ -141,14 +142,14 @@ enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id sui
     hk_message_set_text(&request, HK_F_NAME, key.name);
     hk_message_set_u64(&request, HK_F_CREATED, (uint64_t)time(NULL));
     hk_message_set_bytes(&request, HK_F_SCALAR, scalar, 32);
-    hk_message_set_bytes(&request, HK_F_POINT, result.device_point, 32);
-    hk_message_set_bytes(&request, HK_F_PROOF, proof, 64);
+    hk_message_set_bytes(&request, HK_F_POINT, result.device_point, key.suite->group->point_bytes);
+    hk_message_set_bytes(&request, HK_F_PROOF, proof, hk_suite_proof_bytes((uint64_t)suite));
     error = hk_test_call(device, &request, &answer);
     if (error == HK_OK) {
         key.half = result.half;
-        memcpy(key.device_point, result.device_point, 32);
-        memcpy(key.service_point, result.service_point, 32);
-        memcpy(key.public_key, result.public_key, 32);
+        memcpy(key.device_point, result.device_point, sizeof(key.device_point));
+        memcpy(key.service_point, result.service_point, sizeof(key.service_point));
+        memcpy(key.public_key, result.public_key, sizeof(key.public_key));
         hk_test_insert_key(device, &key);
     }
     return error;
