@@ -41,13 +41,15 @@ extern const size_t bench_row_count;
 /* True if the result reaches the row's goal. */
 bool bench_row_met(const struct bench_row *row, const struct bench_result *result);
 
-/* Rows in process: rows_math.c, rows_device.c. */
+/* Rows in process: rows_math.c, rows_secp256k1.c, rows_device.c. */
 bool bench_agree_share(struct bench_result *result, const struct bench_settings *settings);
 bool bench_decrypt_blinded(struct bench_result *result, const struct bench_settings *settings);
 bool bench_decrypt_prepared(struct bench_result *result, const struct bench_settings *settings);
 bool bench_decrypt_unblinded(struct bench_result *result, const struct bench_settings *settings);
 bool bench_sign_service(struct bench_result *result, const struct bench_settings *settings);
 bool bench_sign_both(struct bench_result *result, const struct bench_settings *settings);
+bool bench_bip340_both(struct bench_result *result, const struct bench_settings *settings);
+bool bench_agree_share_secp256k1(struct bench_result *result, const struct bench_settings *settings);
 bool bench_enrolment(struct bench_result *result, const struct bench_settings *settings);
 bool bench_bulk(struct bench_result *result, const struct bench_settings *settings);
 
