@@ -202,7 +202,9 @@ void hk_job_answer(struct hk_job *job, enum hk_error outcome)
         }
     }
     HK_SEAM("service/before-send");
+    HK_NOTE("sending", job->leaf.op, (uint64_t)outcome, job->device.serial);
     hk_reply_send(job->reply, job->sealed, job->sealed_size);
+    HK_NOTE("sent", job->leaf.op, (uint64_t)outcome, job->device.serial);
     HK_SEAM("service/after-send");
     bool secret = job->operation != NULL && (job->operation->flags & HK_OPERATION_SECRET) != 0;
     if (secret && outcome == HK_OK) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -49,6 +50,20 @@ void hk_test_seam(const char *name)
     long passage = wanted[length] == ':' ? strtol(wanted + length + 1, NULL, 10) : 1;
     if ((wanted[length] == '\0' || wanted[length] == ':') && atomic_fetch_add(&passages, 1) + 1 == passage) {
         raise(SIGKILL);
+    }
+}
+
+void hk_test_note(const char *name, uint64_t what, uint64_t outcome, const uint8_t id[16])
+{
+    const char *path = getenv("HK_NOTES");
+    int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0) { /* one write is one line, whatever other threads do */
+        char line[128];
+        int size =
+            snprintf(line, sizeof(line), "%s %llu %llu %02x%02x%02x%02x\n", name, (unsigned long long)what,
+                     (unsigned long long)outcome, id[0], id[1], id[2], id[3]);
+        (void)!write(fd, line, (size_t)size);
+        close(fd);
     }
 }
 

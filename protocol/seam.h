@@ -4,23 +4,28 @@
  * HK_CRASH is "name", or "name:3" at the third passage; with HK_CRASH_ARMED only passages count while the
  * file that it names exists; with HK_SYSCALL "name=NUMBER,A,B,C" the thread makes that system call.
  * HK_TELL("name", half, size) appends the half to the file that the environment's HK_TELL names, for the test
- * that then looks for it where it must not be. HK_TEST_TIMEOUT(ms) is the environment's HK_TIMEOUT instead of
- * `ms`, if it is set. In a release build they are nothing at all. */
+ * that then looks for it where it must not be. HK_NOTE(name, what, outcome, id) appends a line, in the order
+ * in which they come, to the file that HK_NOTES names. HK_TEST_TIMEOUT(ms) is the environment's HK_TIMEOUT
+ * instead of `ms`, if it is set. In a release build they are nothing at all. */
 #ifndef HALFKEY_PROTOCOL_SEAM_H
 #define HALFKEY_PROTOCOL_SEAM_H
 
 #ifdef HK_TEST_SEAMS
 #include <stddef.h>
+#include <stdint.h>
 
 void hk_test_seam(const char *name);
 #define HK_SEAM(name) hk_test_seam(name)
 void hk_test_tell(const char *name, const void *secret, size_t size);
 #define HK_TELL(name, secret, size) hk_test_tell(name, secret, size)
+void hk_test_note(const char *name, uint64_t what, uint64_t outcome, const uint8_t id[16]);
+#define HK_NOTE(name, what, outcome, id) hk_test_note(name, what, outcome, id)
 int hk_test_timeout(int ms);
 #define HK_TEST_TIMEOUT(ms) hk_test_timeout(ms)
 #else
 #define HK_TEST_TIMEOUT(ms) (ms)
 #define HK_SEAM(name) ((void)0)
+#define HK_NOTE(name, what, outcome, id) ((void)0)
 #define HK_TELL(name, secret, size) ((void)0)
 #endif
 

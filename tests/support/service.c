@@ -66,6 +66,9 @@ static void run(struct hk_test_service *service, int output)
         if (service->crash != NULL) {
             (void)setenv("HK_CRASH", service->crash, 1);
         }
+        if (service->notes != NULL) {
+            (void)setenv("HK_NOTES", service->notes, 1);
+        }
         if (service->armed_later) {
             arm_path(log, sizeof(log), service);
             (void)setenv("HK_CRASH_ARMED", log, 1);
