@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -45,6 +46,9 @@ static void become(const struct hk_test_home *home, const char *const arguments[
     char path[512], name[192];
     const char *argv[64] = {"halfkey"};
     program(path, sizeof(path));
+    if (home->program != NULL) {
+        (void)snprintf(path, sizeof(path), "%s", home->program);
+    }
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(*unwanted); i++) {
         (void)unsetenv(unwanted[i]);
     }
@@ -62,9 +66,12 @@ static void become(const struct hk_test_home *home, const char *const arguments[
         argv[count++] = arguments[i];
     }
     if ((home->folder != NULL && chdir(home->folder) != 0) ||
-        (home->user != 0 && (setresgid(home->user, home->user, home->user) != 0 ||
+        (home->user != 0 && (setgroups(0, NULL) != 0 || setresgid(home->user, home->user, home->user) != 0 ||
                              setresuid(home->user, home->user, home->user) != 0))) {
         _exit(126);
+    }
+    if (home->in_child != NULL) {
+        home->in_child(home);
     }
     (void)execv(path, (char *const *)(uintptr_t)argv);
     _exit(127);

@@ -12,9 +12,11 @@
 
 struct hk_test_home {
     char path[160];
-    const char *set[8]; /* further variables, NAME=VALUE; NULL at the end */
-    uid_t user;         /* run as this user id; 0: as the caller */
-    const char *folder; /* the current folder of the command; NULL: the caller's */
+    const char *set[8];  /* further variables, NAME=VALUE; NULL at the end */
+    const char *program; /* another halfkey than build/test/halfkey; NULL: that one */
+    uid_t user;          /* run as this user id, with no other groups, as setpriv does; 0: as the caller */
+    const char *folder;  /* the current folder of the command; NULL: the caller's */
+    void (*in_child)(const struct hk_test_home *home); /* the last thing before it is run; may be NULL */
 };
 
 /* What a command printed, and how it ended: its exit status, 128 + n for signal n. */
