@@ -49,7 +49,7 @@ seam_programs := $(patsubst $(BUILD)/%,$(BUILD)/test/%,$(filter %/halfkeyd %/hal
 .PHONY: all tests deps demo check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz fuzzers \
         soak mutants bench bench-growth cover install deb clean
 all: $(programs)
-tests: all $(unit_tests) $(attack_tests) $(seam_programs)
+tests: all $(BUILD)/test/clock.so $(unit_tests) $(attack_tests) $(seam_programs)
 
 # --- objects: build/obj is what ships, build/test/obj the same sources with the tests' seams on ---
 $(BUILD)/obj/%.o: %.c
@@ -70,6 +70,11 @@ $(BUILD)/test/libsupport.a: $(call objs,$(BUILD)/test/obj,$(support_c))
 %.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+# Loaded into programs whose clock a test makes jump.
+$(BUILD)/test/clock.so: tests/preload/clock.c
+	@mkdir -p $(@D)
+	$(CC) $(WARN) -O2 -fPIC -shared -o $@ $<
 
 link = $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/halfkeyd: $(BUILD)/obj/keyservice/main.o $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link)

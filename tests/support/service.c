@@ -66,6 +66,9 @@ static void run(struct hk_test_service *service, int output)
         if (service->crash != NULL) {
             (void)setenv("HK_CRASH", service->crash, 1);
         }
+        for (size_t i = 0; service->set[i] != NULL; i++) {
+            (void)putenv((char *)(uintptr_t)service->set[i]);
+        }
         if (service->notes != NULL) {
             (void)setenv("HK_NOTES", service->notes, 1);
         }

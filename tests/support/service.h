@@ -18,6 +18,7 @@ struct hk_test_service {
     const char *options[8]; /* further ones, NULL at the end */
     const char *crash;      /* HK_CRASH for the next start, or NULL */
     const char *notes;      /* HK_NOTES, or NULL */
+    const char *set[4];     /* further variables, NAME=VALUE; NULL at the end */
     bool armed_later;       /* passages count only from hk_test_service_arm on */
     pid_t pid;              /* 0: does not run */
 };
