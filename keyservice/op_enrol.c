@@ -8,6 +8,7 @@
 #include "keyservice/enrolment_keys.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
+#include "protocol/seam.h"
 
 /* Record and certificate: signed, for the same new device, under an invitation that was joined. */
 static enum hk_error check_objects(struct hk_job *job, struct hk_txn *txn, struct hk_device_record *record)
@@ -71,6 +72,8 @@ static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct h
                               subshare->data);
     }
     if (error == HK_OK) {
+        HK_TELL("b", out->share.bytes, 32);
+        HK_TELL("t", out->half.bytes, 32);
         memcpy(out->id, key->id, HK_ID_BYTES);
         out->suite = key->suite;
         memcpy(out->public_key, key->public_key, sizeof(out->public_key));
