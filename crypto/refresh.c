@@ -29,8 +29,8 @@ enum hk_error hk_refresh_ref(uint8_t ref[HK_NAME_BYTES], const uint8_t *account,
     return HK_OK;
 }
 
-static void delta_of(struct hk_scalar *out, const struct hk_group *group, const struct hk_refresh *refresh,
-                     const uint8_t *key_id)
+void hk_refresh_delta(struct hk_scalar *delta, const struct hk_group *group, const struct hk_refresh *refresh,
+                      const uint8_t key_id[16])
 {
     uint8_t digest[HK_HASH_BYTES];
     HK_WIPE_AT_EXIT(digest);
@@ -38,8 +38,8 @@ static void delta_of(struct hk_scalar *out, const struct hk_group *group, const 
                  (struct hk_bytes[]){HK_BYTES(refresh->ref, HK_NAME_BYTES),
                                      HK_BYTES(refresh->device_seed.bytes, 32),
                                      HK_BYTES(refresh->service_seed.bytes, 32), HK_BYTES(key_id, 16)});
-    memset(out, 0, sizeof(*out));
-    group->scalar_reduce(out, digest);
+    memset(delta, 0, sizeof(*delta));
+    group->scalar_reduce(delta, digest);
 }
 
 static void transcript_of(uint8_t out[HK_NAME_BYTES], const struct hk_refresh *refresh)
@@ -67,7 +67,7 @@ enum hk_error hk_refresh_service(struct hk_scalar *new_half, uint8_t *proof, con
     struct hk_scalar delta, shifted;
     HK_WIPE_AT_EXIT(delta);
     HK_WIPE_AT_EXIT(shifted);
-    delta_of(&delta, group, refresh, key_id);
+    hk_refresh_delta(&delta, group, refresh, key_id);
     group->scalar_sub(&shifted, half, &delta);
     if (group->scalar_is_zero(&shifted)) {
         return HK_AGAIN;
@@ -87,7 +87,7 @@ enum hk_error hk_refresh_device(struct hk_scalar *new_half, struct hk_point *new
     uint8_t transcript[HK_NAME_BYTES];
     HK_WIPE_AT_EXIT(delta);
     HK_WIPE_AT_EXIT(shifted);
-    delta_of(&delta, group, refresh, key_id);
+    hk_refresh_delta(&delta, group, refresh, key_id);
     group->base_mul(&point, &delta);
     group->point_sub(&point, service_point, &point);
     transcript_of(transcript, refresh);

@@ -41,6 +41,10 @@ struct hk_refresh {
     uint8_t new_tag[HK_TAG_BYTES]; /* tag' of e+1 */
 };
 
+/* delta = H("refresh", ref, seed_d, seed_s, key id) mod n, for what moves with a half (secret). */
+void hk_refresh_delta(struct hk_scalar *delta, const struct hk_group *group, const struct hk_refresh *refresh,
+                      const uint8_t key_id[16]);
+
 /* Service, for each key: its new half and the proof of it over H("refresh/2", ref, seed_d, seed_s, tag').
  *
  *   new_half  s' = s - delta

@@ -32,6 +32,8 @@ static const struct hk_suite suites[] = {
      HK_SECP256K1_POINT_BYTES, form_compressed},
     {HK_SUITE_SECP256K1_ECDH, "secp256k1-ecdh", HK_PURPOSE_AGREE, &hk_secp256k1, NULL, &hk_agree_secp256k1,
      HK_SECP256K1_POINT_BYTES, form_compressed},
+    {HK_SUITE_SECP256K1_ECDSA, "secp256k1-ecdsa", HK_PURPOSE_SIGN, &hk_secp256k1, NULL, NULL,
+     HK_SECP256K1_POINT_BYTES, form_compressed},
 };
 
 const struct hk_suite *hk_suite_at(size_t place)

@@ -155,6 +155,9 @@ enum hk_error hk_core_resume(struct hk_core *core)
         error = hk_core_refresh(core);
     }
     if (error == HK_OK) {
+        error = hk_core_set_up_ecdsa(core);
+    }
+    if (error == HK_OK) {
         atomic_store(&core->unsettled, false);
     }
     return error;

@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "crypto/ecdsa.h"
+#include "crypto/refresh.h"
 #include "device/agent.h"
 #include "device/agent_protocol.h"
 #include "device/client.h"
@@ -31,6 +33,7 @@ struct hk_core {
     uint64_t lock_count;      /* how often it was locked: tells an operation that waited */
     bool has_repeated;        /* the last refresh-confirm, since the file was unlocked */
     atomic_bool unsettled;    /* something may be left of a change: hk_core_resume before going on */
+    atomic_bool ecdsa_stale;  /* set-ups of ECDSA keys do not fit the service's: asked for again */
     pthread_mutex_t saving;   /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
@@ -95,6 +98,17 @@ struct hk_core_signing {
 /* A signature with any key that signs with FROST (op_sign.c): hk_frost_signature_bytes of its suite. */
 HK_CHECK enum hk_error hk_core_cosign(struct hk_core *core, const struct hk_state_key *key,
                                       const struct hk_core_signing *signing, uint8_t *signature);
+
+/* A signature with a key of suite secp256k1-ecdsa (op_ecdsa.c). HK_AGAIN: the key has no set-up, or the
+ * service another one; hk_core_resume gets one, and then the operation is run again. */
+HK_CHECK enum hk_error hk_core_sign_ecdsa(struct hk_core *core, const struct hk_state_key *key,
+                                          const uint8_t digest[HK_ECDSA_DIGEST_BYTES],
+                                          struct hk_ecdsa_result *result);
+/* Gets the service's ring, once, and a set-up for every such key that has none or an old one, and stores
+ * them. Gate alone. */
+HK_CHECK enum hk_error hk_core_set_up_ecdsa(struct hk_core *core);
+/* The shift of a key's C that goes with a refresh, when its new half takes the old one's place. */
+HK_CHECK enum hk_error hk_core_shift_ecdsa(struct hk_state_key *key, const struct hk_refresh *refresh);
 
 /* Signs a device's record and its revocation certificate (op_object.c). `code` is the printed code whose hash
  * goes into the record. Outputs have room for HK_SMALL_OBJECT_MAX each. */

@@ -184,6 +184,12 @@ void hk_agent_dispatch(struct hk_op_call *call)
         hk_agent_message_init(call->answer);
         error = run(call, row);
     }
+    if (error == HK_AGAIN) { /* something had to be settled with the service first */
+        call->sentence[0] = '\0';
+        call->memory_used = 0;
+        hk_agent_message_init(call->answer);
+        error = run(call, row);
+    }
     hk_agent_set_u64(call->answer, HK_A_ERROR, error);
     if (error != HK_OK) {
         hk_agent_message_init(call->answer);

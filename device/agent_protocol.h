@@ -75,7 +75,8 @@
     X(HK_A_PROFILE, 47, HK_BSTR, 1, 60000) /* the signed profile as this device last verified it */          \
     X(HK_A_CHECK, 48, HK_U64, 0, 0)        /* what came of asking the service, enum hk_error */              \
     X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)  /* names of devices that are suspended, as the log has it */      \
-    X(HK_A_TWEAK_ROOT, 50, HK_BSTR, 0, 32) /* BIP-341 Merkle root; empty: no scripts (BIP-86) */
+    X(HK_A_TWEAK_ROOT, 50, HK_BSTR, 0, 32) /* BIP-341 Merkle root; empty: no scripts (BIP-86) */             \
+    X(HK_A_RECOVERY, 51, HK_U64, 0, 0)     /* which key of four an ECDSA signature recovers to */
 
 enum hk_agent_field {
 #define HK_AGENT_FIELD_ENUM(id, number, type, min, max) id = number,

@@ -280,7 +280,7 @@ static const struct import_format {
     {"age-identity", SUITE(X25519), HK_SUITE_X25519, hk_age_identity_decode,
      "a file with exactly one AGE-SECRET-KEY-1..."},
     {"raw", EVERY_SUITE, HK_SUITE_X25519, read_raw, "a private key: 32 bytes, or 64 hexadecimal digits"},
-    {"wif", SUITE(SECP256K1_SCHNORR) | SUITE(SECP256K1_ECDH), 0, hk_wif_decode,
+    {"wif", SUITE(SECP256K1_SCHNORR) | SUITE(SECP256K1_ECDH) | SUITE(SECP256K1_ECDSA), 0, hk_wif_decode,
      "a private key in Wallet Import Format"},
 };
 

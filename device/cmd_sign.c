@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/suite.h"
 #include "device/cmd_signature.h"
 #include "device/key_format.h"
 #include "device/sshsig.h"
@@ -24,7 +25,7 @@ static int make_message(const struct hk_call *call, const struct hk_signature_fo
 }
 
 static int ask_signature(struct hk_console *console, const struct hk_signature_format *format,
-                         const struct hk_signature_message *message)
+                         struct hk_signature_message *message)
 {
     const struct hk_call *call = console->call;
     const char *name = hk_call_setting(call, "key");
@@ -39,6 +40,8 @@ static int ask_signature(struct hk_console *console, const struct hk_signature_f
         status = hk_signature_check(call, format, &row);
     if (status)
         return status;
+    if (row.suite == HK_SUITE_SECP256K1_ECDSA)
+        hk_signature_to_digest(message, call);
     struct hk_agent_message *request = hk_console_request(console, HK_AGENT_SIGN);
     hk_agent_set_text(request, HK_A_KEY, name);
     hk_agent_set_u64(request, HK_A_KIND, (uint64_t)format->kind);
@@ -73,13 +76,16 @@ static int put_ssh(const struct hk_console *console)
 static int put_signature(const struct hk_console *console, const struct hk_signature_format *format)
 {
     const char *out = hk_call_option(console->call, "output");
-    const struct hk_value *signature = &hk_console_answer(console)->value[HK_A_SIGNATURE];
-    char text[HK_HEX_SIZE(64)];
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    char text[HK_HEX_SIZE(HK_SIGNATURE_BYTES_MAX)];
+    uint8_t bytes[HK_SIGNATURE_BYTES_MAX];
     if (format->kind == HK_SIGN_SSHSIG)
         return put_ssh(console);
+    size_t size = hk_signature_form(bytes, format, answer->value[HK_A_SIGNATURE].data,
+                                    hk_agent_u64(answer, HK_A_RECOVERY));
     if (out && strcmp(out, "-") != 0)
-        return hk_write_file(out, signature->data, signature->size) ? hk_fail_file(out) : 0;
-    hk_hex_encode(text, signature->data, signature->size);
+        return hk_write_file(out, bytes, size) ? hk_fail_file(out) : 0;
+    hk_hex_encode(text, bytes, size);
     puts(text);
     return 0;
 }

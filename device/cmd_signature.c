@@ -1,6 +1,7 @@
 #include "device/cmd_signature.h"
 
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,9 +14,11 @@
 #define DIGEST_BYTES 32
 
 static const struct hk_signature_format formats[] = {
-    {"raw", SUITE(ED25519) | SUITE(SECP256K1_SCHNORR), HK_SIGN_RAW},
-    {"ssh", SUITE(ED25519), HK_SIGN_SSHSIG},
-    {"schnorr", SUITE(SECP256K1_SCHNORR), HK_SIGN_RAW},
+    {"raw", SUITE(ED25519) | SUITE(SECP256K1_SCHNORR) | SUITE(SECP256K1_ECDSA), HK_SIGN_RAW, HK_FORM_PLAIN},
+    {"ssh", SUITE(ED25519), HK_SIGN_SSHSIG, HK_FORM_PLAIN},
+    {"schnorr", SUITE(SECP256K1_SCHNORR), HK_SIGN_RAW, HK_FORM_PLAIN},
+    {"der", SUITE(SECP256K1_ECDSA), HK_SIGN_RAW, HK_FORM_DER},
+    {"compact", SUITE(SECP256K1_ECDSA), HK_SIGN_RAW, HK_FORM_RECOVERABLE},
 };
 
 int hk_signature_format(const struct hk_signature_format **format, const struct hk_call *call)
@@ -96,4 +99,36 @@ enum hk_error hk_signature_digest_file(const char *path, uint8_t digest[64])
     if (fd != STDIN_FILENO)
         close(fd);
     return error;
+}
+
+void hk_signature_to_digest(struct hk_signature_message *message, const struct hk_call *call)
+{
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    if (hk_call_option(call, "digest"))
+        return;
+    crypto_hash_sha256(digest, message->bytes, message->size);
+    memcpy(message->bytes, digest, sizeof digest);
+    message->size = sizeof digest;
+}
+
+size_t hk_signature_form(uint8_t out[HK_SIGNATURE_BYTES_MAX], const struct hk_signature_format *format,
+                         const uint8_t signature[64], uint64_t recovery)
+{
+    if (format->form == HK_FORM_DER)
+        return hk_ecdsa_to_der(out, signature);
+    memcpy(out, signature, 64);
+    out[64] = (uint8_t)recovery;
+    return format->form == HK_FORM_RECOVERABLE ? 65 : 64;
+}
+
+enum hk_error hk_signature_parse(uint8_t signature[64], const struct hk_signature_format *format,
+                                 const uint8_t *data, size_t size)
+{
+    if (format->form == HK_FORM_DER)
+        return hk_ecdsa_from_der(signature, data, size);
+    size_t wanted = format->form == HK_FORM_RECOVERABLE ? 65 : 64;
+    if (size != wanted || (wanted == 65 && data[64] > 3))
+        return HK_BAD_ENCODING;
+    memcpy(signature, data, 64);
+    return HK_OK;
 }

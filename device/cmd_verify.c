@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/group_secp256k1.h"
 #include "crypto/suite.h"
 #include "device/cmd_signature.h"
 #include "device/json.h"
@@ -25,14 +26,22 @@ static size_t trimmed(const char *text, size_t size)
 }
 
 /* A public key as text: the line of a .pub file, 64 hexadecimal digits of Ed25519 or of BIP-340's x, 66 of a
- * compressed point. */
-static bool parse_public(struct signer *signer, bool schnorr, const char *text, size_t size)
+ * compressed point. What it can be depends on the format; raw signatures of a point are ECDSA's. */
+static bool parse_public(struct signer *signer, const struct hk_signature_format *format, const char *text,
+                         size_t size)
 {
     size = trimmed(text, size);
-    signer->suite = schnorr ? HK_SUITE_SECP256K1_SCHNORR : HK_SUITE_ED25519;
-    if (!schnorr)
-        return hk_ssh_public_decode(signer->key, text, size) == HK_OK ||
-               hk_hex_decode(signer->key, 32, text, size) == HK_OK;
+    if ((format->suites >> HK_SUITE_ED25519 & 1) != 0) {
+        signer->suite = HK_SUITE_ED25519;
+        if (hk_ssh_public_decode(signer->key, text, size) == HK_OK ||
+            hk_hex_decode(signer->key, 32, text, size) == HK_OK)
+            return true;
+    }
+    if ((format->suites >> HK_SUITE_SECP256K1_ECDSA & 1) != 0) {
+        signer->suite = HK_SUITE_SECP256K1_ECDSA;
+        return hk_hex_decode(signer->key, 33, text, size) == HK_OK;
+    }
+    signer->suite = HK_SUITE_SECP256K1_SCHNORR;
     signer->key[0] = 2;
     return hk_hex_decode(signer->key + 1, 32, text, size) == HK_OK ||
            hk_hex_decode(signer->key, 33, text, size) == HK_OK;
@@ -43,18 +52,18 @@ static int find_public(const struct hk_call *call, const struct hk_signature_for
                        struct signer *signer)
 {
     const char *public = hk_call_option(call, "public"), *name = hk_call_setting(call, "key");
-    bool schnorr = (format->suites >> HK_SUITE_ED25519 & 1) == 0;
+    bool ed25519 = (format->suites >> HK_SUITE_ED25519 & 1) != 0;
     char text[4096];
     size_t size = 0;
     if (public) {
-        if (parse_public(signer, schnorr, public, strlen(public)))
+        if (parse_public(signer, format, public, strlen(public)))
             return 0;
         if (hk_read_file(public, text, sizeof text, &size))
             return hk_fail_file(public);
-        return parse_public(signer, schnorr, text, size)
+        return parse_public(signer, format, text, size)
                    ? 0
                    : hk_fail_text(HK_EXIT_FAILED, "%s: no public key of %s", public,
-                                  schnorr ? "secp256k1" : "Ed25519");
+                                  ed25519 ? "Ed25519" : "secp256k1");
     }
     if (!name)
         return hk_fail_text(HK_EXIT_USAGE, "whose signature? give --public FILE or --key NAME");
@@ -88,13 +97,33 @@ static enum hk_error verify_schnorr(const struct hk_call *call, const struct sig
     return error ? error : hk_bip340_verify(signature, key.group_key + 1, message->bytes, message->size);
 }
 
-static enum hk_error verify_raw(const struct hk_call *call, const struct signer *signer, const char *text,
-                                size_t size, int *status)
+static enum hk_error verify_ecdsa(const struct hk_call *call, const struct signer *signer,
+                                  const uint8_t signature[64], struct hk_signature_message *message)
+{
+    struct hk_point point;
+    hk_signature_to_digest(message, call);
+    enum hk_error error = hk_secp256k1.point_decode(&point, signer->key);
+    return error ? error : hk_ecdsa_verify(&point, message->bytes, signature, false);
+}
+
+/* Bytes, or hexadecimal digits of them. */
+static enum hk_error read_signature(uint8_t signature[64], const struct hk_signature_format *format,
+                                    const char *text, size_t size)
+{
+    uint8_t bytes[HK_SIGNATURE_BYTES_MAX];
+    if (hk_signature_parse(signature, format, (const uint8_t *)text, size) == HK_OK)
+        return HK_OK;
+    size_t digits = trimmed(text, size);
+    if (digits > 2 * sizeof bytes || hk_hex_decode(bytes, digits / 2, text, digits))
+        return HK_BAD_ENCODING;
+    return hk_signature_parse(signature, format, bytes, digits / 2);
+}
+
+static enum hk_error verify_raw(const struct hk_call *call, const struct hk_signature_format *format,
+                                const struct signer *signer, const char *text, size_t size, int *status)
 {
     uint8_t signature[64];
-    if (size == 64)
-        memcpy(signature, text, 64);
-    else if (hk_hex_decode(signature, 64, text, trimmed(text, size)))
+    if (read_signature(signature, format, text, size))
         return HK_BAD_ENCODING;
     struct hk_signature_message *message = malloc(sizeof *message);
     if (!message)
@@ -103,6 +132,8 @@ static enum hk_error verify_raw(const struct hk_call *call, const struct signer 
     *status = hk_signature_message(message, call);
     if (!*status && signer->suite == HK_SUITE_SECP256K1_SCHNORR)
         error = verify_schnorr(call, signer, signature, message, status);
+    else if (!*status && signer->suite == HK_SUITE_SECP256K1_ECDSA)
+        error = verify_ecdsa(call, signer, signature, message);
     else if (!*status &&
              crypto_sign_verify_detached(signature, message->bytes, message->size, signer->key) != 0)
         error = HK_BAD_SIGNATURE;
@@ -167,7 +198,7 @@ int hk_cmd_verify(const struct hk_call *call)
         return hk_fail_file(given ? given : beside);
     enum hk_error error = format->kind == HK_SIGN_SSHSIG
                               ? verify_ssh(text, size, signer.key, hk_signature_namespace(call), path)
-                              : verify_raw(call, &signer, text, size, &status);
+                              : verify_raw(call, format, &signer, text, size, &status);
     if (status)
         return status;
     if (error == HK_IO)

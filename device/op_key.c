@@ -267,6 +267,9 @@ static enum hk_error make(struct hk_core *core, struct making *making)
     }
     error = publish(core);
     if (error == HK_OK) {
+        error = hk_core_set_up_ecdsa(core);
+    }
+    if (error == HK_OK) {
         atomic_store(&core->unsettled, false);
     }
     return error;

@@ -140,6 +140,9 @@ static enum hk_error advance(struct hk_core *core, const struct work *work)
         if (key->state == HK_KEY_ACTIVE) {
             key->half = key->next_half;
             memcpy(key->service_point, key->next_service_point, sizeof(key->service_point));
+            if (hk_core_shift_ecdsa(key, &work->refresh) != HK_OK) {
+                hk_wipe(&key->ecdsa, sizeof(key->ecdsa)); /* a damaged one is asked for anew */
+            }
         }
     }
     state->epoch++;

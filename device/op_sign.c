@@ -102,6 +102,21 @@ static enum hk_error explain(struct hk_op_call *call, enum hk_error error, const
     }
 }
 
+static enum hk_error sign_ecdsa(struct hk_op_call *call, const struct hk_state_key *key,
+                                const struct hk_value *message, uint8_t signature[64])
+{
+    struct hk_ecdsa_result result;
+    if (message->size != HK_ECDSA_DIGEST_BYTES) {
+        return hk_op_fail(call, HK_BAD_ENCODING, "ECDSA signs a digest of 32 bytes");
+    }
+    enum hk_error error = hk_core_sign_ecdsa(call->core, key, message->data, &result);
+    if (error == HK_OK) {
+        memcpy(signature, result.signature, sizeof(result.signature));
+        hk_agent_set_u64(call->answer, HK_A_RECOVERY, result.recovery);
+    }
+    return error;
+}
+
 enum hk_error hk_op_sign(struct hk_op_call *call)
 {
     char name[HK_NAME_MAX + 1];
@@ -135,7 +150,9 @@ enum hk_error hk_op_sign(struct hk_op_call *call)
     if (signing.root != NULL && key->suite != HK_SUITE_SECP256K1_SCHNORR) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "--tweak-root is for keys of suite secp256k1-schnorr");
     }
-    enum hk_error error = hk_core_cosign(call->core, key, &signing, signature);
+    enum hk_error error = key->suite == HK_SUITE_SECP256K1_ECDSA
+                              ? sign_ecdsa(call, key, message, signature)
+                              : hk_core_cosign(call->core, key, &signing, signature);
     if (error != HK_OK) {
         return explain(call, error, name);
     }

@@ -16,13 +16,15 @@
 
 #include "crypto/error.h"
 #include "crypto/group.h"
+#include "crypto/ring_pedersen.h"
+#include "crypto/paillier.h"
 #include "crypto/hash.h"
 #include "crypto/suite.h"
 #include "device/home.h"
 #include "protocol/object.h"
 
 #define HK_STATE_CERTIFICATES (2 * HK_DEVICES)
-#define HK_STATE_FILE_MAX (512 * 1024)
+#define HK_STATE_FILE_MAX (1024 * 1024)
 #define HK_STATE_PROOF_MAX 114
 
 /* How far this device is. Numbers are in the file. */
@@ -34,6 +36,13 @@ enum hk_state_phase {
 };
 
 enum hk_key_state { HK_KEY_PENDING = 1, HK_KEY_ACTIVE = 2 };
+
+/* What a key for two-party ECDSA has besides its half: N and C of the service's set-up, checked. Public. */
+struct hk_state_ecdsa {
+    size_t n_bytes; /* 0: there is none yet */
+    uint64_t made;  /* seconds since 1970 */
+    uint8_t n[HK_PAILLIER_N_BYTES_MAX], cipher[HK_PAILLIER_CIPHER_BYTES_MAX];
+};
 
 /* A key and this device's half of it. Points and scalars are encoded as the suite's group does. */
 struct hk_state_key {
@@ -50,6 +59,7 @@ struct hk_state_key {
     struct hk_scalar half;                          /* d */
     struct hk_scalar next_half;                     /* d', while a refresh is confirmed */
     uint8_t next_service_point[HK_POINT_BYTES_MAX]; /* S' */
+    struct hk_state_ecdsa ecdsa;                    /* of suite secp256k1-ecdsa */
 };
 
 /* A refresh under way; 0: none. */
@@ -109,7 +119,7 @@ struct hk_state_log {
     struct hk_state_report report[HK_DEVICES];
 };
 
-/* About 330 KiB, from hk_secret_new. */
+/* About 480 KiB, from hk_secret_new. */
 struct hk_state {
     enum hk_state_phase phase;
     /* the account; zero while HK_PHASE_CREATING */
@@ -141,6 +151,8 @@ struct hk_state {
     struct hk_state_log log;
     size_t certificate_count;
     struct hk_state_certificate certificate[HK_STATE_CERTIFICATES];
+    bool has_ring; /* the service's ring-Pedersen modulus, its proof checked */
+    uint8_t ring[HK_RING_PUBLIC_BYTES];
     size_t key_count;
     struct hk_state_key key[HK_KEYS_MAX]; /* sorted by id, none twice */
     /* the last verified profile, as it was received; size 0 while there is none */

@@ -21,7 +21,8 @@ static void put_key(struct hk_cbor_writer *writer, const struct hk_state_key *ke
         writer->error = HK_BAD_ENCODING;
         return;
     }
-    hk_cbor_put_map(writer, refreshing ? 14 : 12);
+    bool set_up = key->ecdsa.n_bytes != 0;
+    hk_cbor_put_map(writer, (refreshing ? 14u : 12u) + (set_up ? 3u : 0u));
     hk_put_bytes_field(writer, 1, key->id, HK_ID_BYTES);
     hk_put_uint_field(writer, 2, key->suite);
     hk_put_uint_field(writer, 3, key->purpose);
@@ -37,6 +38,11 @@ static void put_key(struct hk_cbor_writer *writer, const struct hk_state_key *ke
     if (refreshing) {
         hk_put_bytes_field(writer, 13, key->next_half.bytes, group->scalar_bytes);
         hk_put_bytes_field(writer, 14, key->next_service_point, group->point_bytes);
+    }
+    if (set_up) {
+        hk_put_bytes_field(writer, 15, key->ecdsa.n, key->ecdsa.n_bytes);
+        hk_put_bytes_field(writer, 16, key->ecdsa.cipher, 2 * key->ecdsa.n_bytes);
+        hk_put_uint_field(writer, 17, key->ecdsa.made);
     }
 }
 
@@ -138,7 +144,8 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
 {
     struct hk_cbor_writer writer;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, 25 + (size_t)state->enrolment.open + (size_t)state->confirm.kept);
+    hk_cbor_put_map(&writer, 25 + (size_t)state->enrolment.open + (size_t)state->confirm.kept +
+                                 (size_t)state->has_ring);
     hk_put_uint_field(&writer, 1, state->phase);
     hk_put_bytes_field(&writer, 2, state->account, HK_ACCOUNT_BYTES);
     hk_put_name_field(&writer, 3, state->address, HK_ADDRESS_MAX);
@@ -166,6 +173,9 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
     }
     hk_cbor_put_uint(&writer, 27);
     put_suspended(&writer, &state->log);
+    if (state->has_ring) {
+        hk_put_bytes_field(&writer, 28, state->ring, sizeof(state->ring));
+    }
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -193,9 +203,21 @@ static void get_half(struct hk_fields *fields, uint64_t key, const struct hk_gro
     }
 }
 
+/* Judged in full, as what comes from the service is, whenever it is used. */
+static void get_setup(struct hk_fields *fields, struct hk_state_ecdsa *setup)
+{
+    size_t size = get_bytes(fields, 15, setup->n, sizeof(setup->n));
+    size_t cipher = get_bytes(fields, 16, setup->cipher, sizeof(setup->cipher));
+    setup->made = hk_fields_uint(fields, 17, UINT64_MAX);
+    if (size == 0 || cipher != 2 * size) {
+        hk_cbor_fail(fields->reader);
+    }
+    setup->n_bytes = size;
+}
+
 static void get_key(struct hk_cbor_reader *reader, struct hk_state_key *key, bool refreshing)
 {
-    struct hk_fields fields = hk_fields_begin(reader, 14);
+    struct hk_fields fields = hk_fields_begin(reader, 17);
     hk_fields_fixed(&fields, 1, key->id, HK_ID_BYTES);
     key->suite = hk_fields_uint(&fields, 2, UINT64_MAX);
     key->purpose = hk_fields_uint(&fields, 3, UINT64_MAX);
@@ -216,6 +238,9 @@ static void get_key(struct hk_cbor_reader *reader, struct hk_state_key *key, boo
     if (refreshing) {
         get_half(&fields, 13, suite->group, &key->next_half);
         hk_fields_fixed(&fields, 14, key->next_service_point, suite->group->point_bytes);
+    }
+    if (hk_fields_has(&fields, 15)) {
+        get_setup(&fields, &key->ecdsa);
     }
     hk_fields_end(&fields);
 }
@@ -334,7 +359,7 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     struct hk_cbor_reader reader;
     hk_wipe(out, sizeof(*out));
     hk_cbor_reader_init(&reader, data, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 27);
+    struct hk_fields fields = hk_fields_begin(&reader, 28);
     out->phase = (enum hk_state_phase)hk_fields_uint(&fields, 1, HK_PHASE_ACTIVE);
     hk_fields_fixed(&fields, 2, out->account, HK_ACCOUNT_BYTES);
     hk_fields_name(&fields, 3, out->address, HK_ADDRESS_MAX);
@@ -363,6 +388,10 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     if (hk_fields_has(&fields, 27)) {
         hk_fields_need(&fields, 27);
         get_suspended(&reader, &out->log);
+    }
+    out->has_ring = hk_fields_has(&fields, 28);
+    if (out->has_ring) {
+        hk_fields_fixed(&fields, 28, out->ring, sizeof(out->ring));
     }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);

@@ -7,6 +7,7 @@
 #include "crypto/random.h"
 #include "crypto/suite.h"
 #include "keyservice/dispatch.h"
+#include "keyservice/ecdsa_pairs.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
 #include "protocol/seam.h"
@@ -102,6 +103,27 @@ static void put_proofs(struct hk_job *job, const struct work *work)
     }
 }
 
+/* What goes with the halves of keys for ECDSA moves along with them. */
+static enum hk_error carry_setups(struct hk_job *job, struct hk_txn *txn, const struct work *work)
+{
+    enum hk_error error = HK_OK;
+    for (size_t i = 0; i < work->count && error == HK_OK; i++) {
+        struct hk_key key;
+        struct hk_scalar half;
+        if (work->key[i].suite == HK_SUITE_SECP256K1_ECDSA) {
+            error = hk_store_get_key(txn, job->device.account, work->key[i].id, &key);
+            if (error == HK_OK) {
+                error = hk_store_get_half(txn, &job->device, &key, &half);
+            }
+            if (error == HK_OK) {
+                error = hk_ecdsa_shift(job, txn, &work->refresh, key.id, &half);
+            }
+            hk_wipe(&half, sizeof(half));
+        }
+    }
+    return error;
+}
+
 static enum hk_error make_pending(struct hk_job *job, struct hk_txn *txn, struct work *work)
 {
     struct hk_pending *pending = &work->pending;
@@ -136,8 +158,10 @@ static enum hk_error make_pending(struct hk_job *job, struct hk_txn *txn, struct
             error = reload != HK_OK ? reload : error;
         }
     } while (error == HK_AGAIN);
-    return error == HK_OK ? hk_store_put_pending(txn, job->device.serial, pending, work->half, work->count)
-                          : error;
+    if (error == HK_OK) {
+        error = hk_store_put_pending(txn, job->device.serial, pending, work->half, work->count);
+    }
+    return error == HK_OK ? carry_setups(job, txn, work) : error;
 }
 
 enum hk_error hk_apply_refresh(struct hk_job *job, struct hk_txn *txn)
@@ -233,5 +257,9 @@ enum hk_error hk_apply_refresh_confirm(struct hk_job *job, struct hk_txn *txn)
     memcpy(work->refresh.new_tag, work->pending.tag, HK_TAG_BYTES);
     error = check_proofs(job, work);
     job->leaf.count = work->count;
-    return error == HK_OK ? hk_store_activate_pending(txn, job->device.serial) : error;
+    if (error == HK_OK) {
+        hk_ecdsa_slots_drop(job->server->ecdsa_slots, job->device.serial);
+        error = hk_store_activate_pending(txn, job->device.serial);
+    }
+    return error;
 }

@@ -36,7 +36,11 @@
     X(HK_OP_LOG_INCLUSION, log_inclusion, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                            \
     X(HK_OP_LOG_LEAVES, log_leaves, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                                  \
     X(HK_OP_SUSPEND, suspend, NOT, HAS, NOT, HK_OPERATION_LEAF)                                              \
-    X(HK_OP_RESUME, resume, NOT, HAS, NOT, HK_OPERATION_LEAF)
+    X(HK_OP_RESUME, resume, NOT, HAS, NOT, HK_OPERATION_LEAF)                                                \
+    X(HK_OP_ECDSA_RING, ecdsa_ring, HAS, HAS, NOT, 0)                                                        \
+    X(HK_OP_ECDSA_SETUP, ecdsa_setup, HAS, HAS, NOT, HK_OPERATION_LEAF)                                      \
+    X(HK_OP_ECDSA_COMMIT, ecdsa_commit, HAS, NOT, NOT, 0)                                                    \
+    X(HK_OP_ECDSA_SIGN, ecdsa_sign, HAS, NOT, NOT, HK_OPERATION_LEAF | HK_OPERATION_EARLY | HK_OPERATION_USE)
 
 #define HK_DECLARE_OPERATION(op, name, has_prepare, has_apply, has_finish, flags)                            \
     enum hk_error hk_prepare_##name(struct hk_job *job, struct hk_txn *txn);                                 \

@@ -59,6 +59,7 @@ static void when_empty(struct hk_device_closer *closer)
     if (ending->is_known) {
         hk_listener_close_marked(server->listener, ending->static_key);
         (void)hk_session_table_close_device(server->sessions, ending->static_key, NULL);
+        hk_ecdsa_slots_drop(server->ecdsa_slots, ending->serial);
     }
     one_less(ending->all);
 }

@@ -136,8 +136,11 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     server->invitations = hk_invitations_new();
     server->enrolments = hk_enrolments_new();
     server->refusals = hk_refusals_new();
+    server->ecdsa_keys = hk_ecdsa_keys_new(&server->keys->identity_secret);
+    server->ecdsa_slots = hk_ecdsa_slots_new();
     if (server->policy == NULL || server->devices == NULL || server->runs == NULL ||
-        server->invitations == NULL || server->enrolments == NULL || server->refusals == NULL) {
+        server->invitations == NULL || server->enrolments == NULL || server->refusals == NULL ||
+        server->ecdsa_keys == NULL || server->ecdsa_slots == NULL) {
         return HK_NO_MEMORY;
     }
     hk_policy_set(server->policy, options);
@@ -237,6 +240,8 @@ void hk_server_stop(struct hk_server *server)
     if (server->sessions != NULL) {
         hk_session_table_free(server->sessions);
     }
+    hk_ecdsa_slots_free(server->ecdsa_slots);
+    hk_ecdsa_keys_free(server->ecdsa_keys);
     hk_refusals_free(server->refusals);
     hk_enrolments_free(server->enrolments);
     hk_invitations_free(server->invitations);

@@ -11,6 +11,8 @@
 
 #include "crypto/error.h"
 #include "keyservice/device_state.h"
+#include "keyservice/ecdsa_keys.h"
+#include "keyservice/ecdsa_slots.h"
 #include "keyservice/enrolments.h"
 #include "keyservice/invitations.h"
 #include "keyservice/log.h"
@@ -37,6 +39,8 @@ struct hk_server {
     struct hk_runs *runs;
     struct hk_invitations *invitations;
     struct hk_enrolments *enrolments;
+    struct hk_ecdsa_keys *ecdsa_keys;
+    struct hk_ecdsa_slots *ecdsa_slots;
     struct hk_refusals *refusals; /* the writer's thread alone */
     struct hk_housekeeping *housekeeping;
     atomic_bool listener_ready; /* for threads that were there before it */

@@ -218,6 +218,29 @@ HK_CHECK enum hk_error hk_store_activate_pending(struct hk_txn *txn, const uint8
 /* Erases the pending epoch; nothing to do is HK_OK. */
 HK_CHECK enum hk_error hk_store_drop_pending(struct hk_txn *txn, const uint8_t *serial);
 
+/* -- two-party ECDSA (store_ecdsa.c)
+ * -------------------------------------------------------------------------------------------- */
+
+#define HK_STORE_ECDSA_MAX 1544 /* wraps, a Paillier key's secret, C */
+
+/* Keeps `size` secret bytes beside the half of `key` for this device at `epoch`, sealed under the device's
+ * wrapping key, in place of what was there. They go when the half goes. HK_UNKNOWN_KEY if there is no such
+ * half. */
+HK_CHECK enum hk_error hk_store_put_ecdsa(struct hk_txn *txn, const struct hk_device *device, uint64_t epoch,
+                                          const uint8_t *key, const void *plain, size_t size);
+/* Reads them at the device's current epoch: HK_STORE_ECDSA_MAX bytes of room, secret. HK_NOT_FOUND if the
+ * pair has no set-up; HK_REVOKED, HK_AUTH as for halves. */
+HK_CHECK enum hk_error hk_store_get_ecdsa(struct hk_txn *txn, const struct hk_device *device,
+                                          const uint8_t *key, uint8_t *plain, size_t *size);
+
+/* The service's ring-Pedersen modulus, sealed by the caller, and its proof. HK_NOT_FOUND; a second put
+ * changes nothing. */
+HK_CHECK enum hk_error hk_store_get_ring(struct hk_txn *txn, uint8_t *sealed, size_t sealed_max,
+                                         size_t *sealed_size, uint8_t *proof, size_t proof_max,
+                                         size_t *proof_size);
+HK_CHECK enum hk_error hk_store_put_ring(struct hk_txn *txn, const void *sealed, size_t sealed_size,
+                                         const void *proof, size_t proof_size);
+
 /* -- revocation
  * ------------------------------------------------------------------------------------------------ */
 

@@ -59,6 +59,15 @@ static const char *const migrations[] = {
     "  account INTEGER NOT NULL REFERENCES accounts (number) ON DELETE CASCADE, generation INTEGER NOT NULL,"
     "  level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
     "  PRIMARY KEY (account, generation, level, n)) WITHOUT ROWID;",
+
+    /* 3: what two-party ECDSA keeps: with a half, and once */
+    "CREATE TABLE ecdsa ("
+    "  device INTEGER NOT NULL, epoch INTEGER NOT NULL, key INTEGER NOT NULL, sealed BLOB NOT NULL,"
+    "  PRIMARY KEY (device, epoch, key),"
+    "  FOREIGN KEY (device, epoch, key) REFERENCES halves (device, epoch, key) ON DELETE CASCADE)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE ring ("
+    "  number INTEGER PRIMARY KEY CHECK (number = 1), sealed BLOB NOT NULL, proof BLOB NOT NULL);",
 };
 
 unsigned hk_store_schema_version(void)

@@ -87,7 +87,11 @@ enum hk_field_type { HK_U64, HK_BSTR, HK_TSTR, HK_LIST /* of byte strings */ };
     X(HK_F_NEW_TAG, 57, "new-tag", HK_BSTR, 16, 16)                                                          \
     X(HK_F_REVOCATIONS, 58, "revocations", HK_LIST, 1, 4096) /* certificates the device keeps, shown again   \
                                                               */                                             \
-    X(HK_F_TWEAK_ROOT, 59, "tweak-root", HK_BSTR, 0, 32)     /* BIP-341 Merkle root, or nothing (BIP-86) */
+    X(HK_F_TWEAK_ROOT, 59, "tweak-root", HK_BSTR, 0, 32)     /* BIP-341 Merkle root, or nothing (BIP-86) */  \
+    X(HK_F_SETUP, 60, "setup", HK_BSTR, 1634, 2402)          /* N, C, proof: crypto/ecdsa_setup.h */         \
+    X(HK_F_RING, 61, "ring", HK_BSTR, 33824, 33824)          /* N^, t, s1, s2, Pi^prm */                     \
+    X(HK_F_OFFER, 62, "offer", HK_BSTR, 138, 138)            /* slot number, random, R_s, proof_s */         \
+    X(HK_F_ECDSA, 63, "ecdsa", HK_BSTR, 33, 3117)            /* a request or an answer of crypto/ecdsa.h */
 
 enum hk_field {
 #define HK_FIELD_ENUM(id, number, name, type, min, max) id = number,
@@ -189,7 +193,16 @@ enum hk_sign_kind {
     X(HK_OP_LOG_LEAVES, 27, "log-leaves", HK_ANY_DEVICE, B(HK_F_GENERATION) | B(HK_F_START) | B(HK_F_COUNT), \
       0, B(HK_F_LEAVES), 0)                                                                                  \
     X(HK_OP_SUSPEND, 40, "suspend", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)                                       \
-    X(HK_OP_RESUME, 41, "resume", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)
+    X(HK_OP_RESUME, 41, "resume", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)                                         \
+    X(HK_OP_ECDSA_RING, 42, "ecdsa-ring", HK_ANY_DEVICE, 0, 0, B(HK_F_RING), 0)                              \
+    X(HK_OP_ECDSA_SETUP, 43, "ecdsa-setup", HK_ANY_DEVICE, B(HK_F_KEY), 0, B(HK_F_SETUP), 0)                 \
+    /* TRANSCRIPT names the pair as the device has it; STEP 1: m is in the commitment, 2: it is not */       \
+    X(HK_OP_ECDSA_COMMIT, 44, "ecdsa-commit", HK_ANY_DEVICE,                                                 \
+      B(HK_F_KEY) | B(HK_F_TRANSCRIPT) | B(HK_F_COMMITMENT) | B(HK_F_STEP), 0, B(HK_F_OFFER), 0)             \
+    /* COMMITMENT: for the next signature, prepared; the answer then has its OFFER */                        \
+    X(HK_OP_ECDSA_SIGN, 45, "ecdsa-sign", HK_ANY_DEVICE,                                                     \
+      B(HK_F_KEY) | B(HK_F_TRANSCRIPT) | B(HK_F_MESSAGE) | B(HK_F_ECDSA), B(HK_F_COMMITMENT), B(HK_F_ECDSA), \
+      B(HK_F_OFFER))
 
 enum hk_op {
 #define HK_OP_ENUM(id, number, name, callers, request, optional, answer, answer_optional) id = number,

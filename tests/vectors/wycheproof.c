@@ -1,9 +1,11 @@
 /* Project Wycheproof: X25519 through the channel's Diffie-Hellman and through the agreement with a split key,
- * Ed25519 verification, XChaCha20-Poly1305. */
+ * Ed25519 and ECDSA verification, XChaCha20-Poly1305. */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto/agreement.h"
+#include "crypto/ecdsa_signature.h"
 #include "crypto/field25519.h"
 #include "crypto/frost.h"
 #include "protocol/aead.h"
@@ -112,6 +114,39 @@ static void run_xdh(struct vectors *file, const json_t *test, const char *name)
                   "X25519 by device and service", name);
 }
 
+/* ---- ECDSA on secp256k1 ---- */
+/* The compressed point: as halfkey has it. Files give x and y, perhaps with a zero in front. */
+static bool read_point(struct hk_point *point, const json_t *key)
+{
+    uint8_t full[65], encoded[HK_SECP256K1_POINT_BYTES];
+    if (!vectors_fixed(key, "uncompressed", full, sizeof(full))) {
+        return false;
+    }
+    encoded[0] = (uint8_t)(2 | (full[64] & 1));
+    memcpy(encoded + 1, full + 1, 32);
+    return hk_secp256k1.point_decode(point, encoded) == HK_OK;
+}
+
+/* The Bitcoin file takes low s alone; both want DER and nothing but DER. */
+static void run_ecdsa(struct vectors *file, const json_t *group, const json_t *test, const char *name)
+{
+    static uint8_t message[PART_MAX], der[2 * PART_MAX];
+    uint8_t digest[crypto_hash_sha256_BYTES], signature[HK_ECDSA_COMPACT_BYTES];
+    struct hk_point point;
+    size_t size, der_size;
+    bool expected = strcmp(vectors_text(test, "result"), "valid") == 0;
+    bool low_s = strcmp(vectors_text(group, "type"), "EcdsaBitcoinVerify") == 0;
+    bool read = read_point(&point, json_object_get(group, "publicKey")) &&
+                vectors_hex(json_object_get(test, "msg"), message, PART_MAX, &size) &&
+                vectors_hex(json_object_get(test, "sig"), der, sizeof(der), &der_size);
+    if (read) {
+        crypto_hash_sha256(digest, message, size);
+    }
+    bool good = read && hk_ecdsa_from_der(signature, der, der_size) == HK_OK &&
+                hk_ecdsa_verify(&point, digest, signature, low_s) == HK_OK;
+    vectors_check(file, read && good == expected, "ECDSA", name);
+}
+
 /* ---- Ed25519 ---- */
 static void run_eddsa(struct vectors *file, const json_t *group, const json_t *test, const char *name)
 {
@@ -174,6 +209,8 @@ static void run_test(struct vectors *file, const char *algorithm, const json_t *
         run_xdh(file, test, name);
     } else if (strcmp(algorithm, "EDDSA") == 0) {
         run_eddsa(file, group, test, name);
+    } else if (strcmp(algorithm, "ECDSA") == 0) {
+        run_ecdsa(file, group, test, name);
     } else {
         run_aead(file, test, name);
     }
@@ -186,6 +223,10 @@ static bool is_ours(const char *algorithm, const json_t *group)
     }
     if (strcmp(algorithm, "EDDSA") == 0) {
         return strcmp(vectors_text(json_object_get(group, "publicKey"), "curve"), "edwards25519") == 0;
+    }
+    if (strcmp(algorithm, "ECDSA") == 0) {
+        return strcmp(vectors_text(json_object_get(group, "publicKey"), "curve"), "secp256k1") == 0 &&
+               strcmp(vectors_text(group, "sha"), "SHA-256") == 0;
     }
     return strcmp(algorithm, "XCHACHA20-POLY1305") == 0;
 }

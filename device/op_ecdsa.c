@@ -1,0 +1,289 @@
+/* Two-party ECDSA at the device: the service's ring checked once, a set-up for each key, signatures. */
+#include <string.h>
+#include <time.h>
+
+#include "crypto/random.h"
+#include "device/agent_core.h"
+#include "protocol/ecdsa_wire.h"
+#include "protocol/seam.h"
+
+#define FULL_SECONDS (7 * 86400) /* a set-up is replaced when it is older */
+#define RING_TRIES 150           /* a tenth of a second apart: the service makes its ring only once */
+#define SIGN_TRIES 3
+
+static struct hk_ecdsa_place place_of(const struct hk_core *core, const struct hk_state_key *key)
+{
+    return (struct hk_ecdsa_place){HK_BYTES(core->state->account, HK_ACCOUNT_BYTES), core->state->serial,
+                                   key->id, core->state->epoch};
+}
+
+/* ---- the ring ---- */
+
+static enum hk_error ask_ring(struct hk_core *core, struct hk_exchange *exchange)
+{
+    const struct timespec pause = {0, 100000000};
+    enum hk_error error = HK_BUSY;
+    for (int i = 0; i < RING_TRIES && error == HK_BUSY; i++) {
+        if (i != 0) {
+            (void)nanosleep(&pause, NULL);
+        }
+        hk_exchange_start(exchange, HK_OP_ECDSA_RING);
+        error = hk_client_call(core->client, exchange);
+    }
+    return error;
+}
+
+/* Asked for and proved once; from then on it is pinned, and the service has no way to bring another. */
+static enum hk_error get_ring(struct hk_core *core)
+{
+    struct hk_exchange *exchange;
+    struct hk_ring ring;
+    if (core->state->has_ring) {
+        return HK_OK;
+    }
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = ask_ring(core, exchange);
+    if (error == HK_OK) {
+        const uint8_t *sent =
+            hk_exchange_bytes(exchange, HK_F_RING, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES);
+        error = sent == NULL ? HK_BAD_PEER : hk_ring_decode(&ring, sent);
+        if (error == HK_OK) {
+            error = hk_ring_verify(&ring, sent + HK_RING_PUBLIC_BYTES);
+        }
+        if (error == HK_OK) {
+            memcpy(core->state->ring, sent, HK_RING_PUBLIC_BYTES);
+            core->state->has_ring = true;
+        }
+    }
+    hk_exchange_free(core->client, exchange);
+    return error;
+}
+
+/* ---- set-up ---- */
+
+static enum hk_error decode_points(struct hk_ecdsa_pair *pair, const struct hk_state_key *key)
+{
+    enum hk_error error = hk_secp256k1.point_decode(&pair->service_point, key->service_point);
+    return error == HK_OK ? hk_secp256k1.point_decode(&pair->public_key, key->public_key) : error;
+}
+
+static enum hk_error set_up(struct hk_core *core, struct hk_state_key *key)
+{
+    struct hk_exchange *exchange;
+    struct hk_ecdsa_pair pair;
+    uint8_t transcript[HK_NAME_BYTES];
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_exchange_start(exchange, HK_OP_ECDSA_SETUP);
+    hk_message_set_bytes(&exchange->request, HK_F_KEY, key->id, HK_ID_BYTES);
+    error = hk_client_call(core->client, exchange);
+    if (error == HK_OK) {
+        const struct hk_value *sent = &exchange->answer.value[HK_F_SETUP];
+        const struct hk_ecdsa_place place = place_of(core, key);
+        error = decode_points(&pair, key);
+        if (error == HK_OK) {
+            hk_ecdsa_setup_transcript(transcript, &place, &pair.service_point, &pair.public_key);
+            error = hk_ecdsa_setup_take(&pair, sent->data, sent->size, transcript);
+        }
+        if (error == HK_OK) {
+            key->ecdsa.n_bytes = hk_paillier_n_bytes(&pair.paillier);
+            key->ecdsa.made = (uint64_t)time(NULL);
+            hk_paillier_encode(key->ecdsa.n, &pair.paillier);
+            hk_ecdsa_cipher_encode(key->ecdsa.cipher, &pair.paillier, pair.cipher);
+        }
+    }
+    hk_exchange_free(core->client, exchange);
+    return error;
+}
+
+enum hk_error hk_core_set_up_ecdsa(struct hk_core *core)
+{
+    bool again = atomic_exchange(&core->ecdsa_stale, false);
+    uint64_t now = (uint64_t)time(NULL);
+    enum hk_error error = HK_OK;
+    for (size_t i = 0; i < core->state->key_count && error == HK_OK; i++) {
+        struct hk_state_key *key = &core->state->key[i];
+        bool old = key->ecdsa.n_bytes == 0 || again || key->ecdsa.made + FULL_SECONDS < now;
+        if (key->suite != HK_SUITE_SECP256K1_ECDSA || key->state != HK_KEY_ACTIVE || !old) {
+            continue;
+        }
+        error = get_ring(core);
+        if (error == HK_OK) {
+            error = set_up(core, key);
+        }
+        if (error == HK_OK) {
+            error = hk_core_save(core, "ecdsa.setup");
+        }
+    }
+    if (error != HK_OK && again) {
+        atomic_store(&core->ecdsa_stale, true);
+    }
+    return error;
+}
+
+enum hk_error hk_core_shift_ecdsa(struct hk_state_key *key, const struct hk_refresh *refresh)
+{
+    struct hk_paillier paillier;
+    hk_limb cipher[HK_BIG_LIMBS];
+    struct hk_scalar delta;
+    HK_WIPE_AT_EXIT(delta);
+    if (key->ecdsa.n_bytes == 0) {
+        return HK_OK;
+    }
+    enum hk_error error = hk_paillier_decode(&paillier, key->ecdsa.n, key->ecdsa.n_bytes);
+    if (error == HK_OK) {
+        error = hk_ecdsa_cipher_decode(cipher, &paillier, key->ecdsa.cipher);
+    }
+    if (error == HK_OK) {
+        hk_refresh_delta(&delta, &hk_secp256k1, refresh, key->id);
+        hk_ecdsa_shift_cipher(cipher, &paillier, &delta);
+        hk_ecdsa_cipher_encode(key->ecdsa.cipher, &paillier, cipher);
+    }
+    return error;
+}
+
+/* ---- signatures ---- */
+
+/* Everything of one signature. In memory from hk_secret_new. */
+struct signing {
+    struct hk_ecdsa_pair pair;
+    struct hk_ecdsa_nonce nonce;
+    struct hk_ecdsa_mask mask;
+    struct hk_ecdsa_offer offer;
+    struct hk_ecdsa_request request;
+    struct hk_ecdsa_pending pending;
+    struct hk_ecdsa_answer answer;
+    uint8_t wire[HK_ECDSA_REQUEST_BYTES_MAX];
+};
+
+static enum hk_error load_pair(struct hk_ecdsa_pair *pair, const struct hk_core *core,
+                               const struct hk_state_key *key)
+{
+    const struct hk_ecdsa_place place = place_of(core, key);
+    enum hk_error error = decode_points(pair, key);
+    if (error == HK_OK) {
+        error = hk_paillier_decode(&pair->paillier, key->ecdsa.n, key->ecdsa.n_bytes);
+    }
+    if (error == HK_OK) {
+        error = hk_ecdsa_cipher_decode(pair->cipher, &pair->paillier, key->ecdsa.cipher);
+    }
+    if (error == HK_OK) {
+        error = hk_ring_decode(&pair->ring, core->state->ring);
+    }
+    if (error == HK_OK) {
+        hk_ecdsa_pair_name(pair, &place);
+    }
+    return error;
+}
+
+static enum hk_error commit(struct signing *signing, struct hk_link *link, struct hk_exchange *exchange,
+                            const struct hk_state_key *key, const uint8_t *digest)
+{
+    hk_ecdsa_commit(&signing->nonce, &signing->pair, &key->half, digest);
+    hk_exchange_start(exchange, HK_OP_ECDSA_COMMIT);
+    hk_message_set_bytes(&exchange->request, HK_F_KEY, key->id, HK_ID_BYTES);
+    hk_message_set_bytes(&exchange->request, HK_F_TRANSCRIPT, signing->pair.name, HK_NAME_BYTES);
+    hk_message_set_bytes(&exchange->request, HK_F_COMMITMENT, signing->nonce.commitment, HK_NAME_BYTES);
+    hk_message_set_u64(&exchange->request, HK_F_STEP, 1);
+    enum hk_error error = hk_link_call(link, exchange);
+    if (error == HK_OK) {
+        const uint8_t *offer = hk_exchange_bytes(exchange, HK_F_OFFER, HK_ECDSA_OFFER_BYTES);
+        error = offer != NULL ? HK_OK : HK_BAD_PEER;
+        if (error == HK_OK) {
+            hk_ecdsa_offer_decode(&signing->offer, offer);
+        }
+    }
+    return error;
+}
+
+/* The mask is made with everything about its use at hand, the offer included. */
+static enum hk_error request(struct signing *signing, struct hk_link *link, struct hk_exchange *exchange,
+                             const struct hk_state_key *key, const uint8_t *digest)
+{
+    uint8_t purpose[HK_NAME_BYTES];
+    hk_hash_name(purpose, "ecdsa/mask-purpose", 3,
+                 (struct hk_bytes[]){HK_BYTES(digest, HK_ECDSA_DIGEST_BYTES),
+                                     HK_BYTES(signing->offer.random, sizeof(signing->offer.random)),
+                                     HK_BYTES(signing->offer.point, sizeof(signing->offer.point))});
+    hk_ecdsa_mask_prepare(&signing->mask, &signing->pair, &key->half, HK_BYTES(purpose, sizeof(purpose)));
+    enum hk_error error =
+        hk_ecdsa_make_request(&signing->request, &signing->pending, &signing->nonce, &signing->mask,
+                              &signing->pair, &key->half, &signing->offer, digest);
+    if (error != HK_OK) {
+        return error;
+    }
+    size_t size = hk_ecdsa_request_encode(signing->wire, signing->offer.number, &signing->request,
+                                          &signing->pair.paillier);
+    hk_exchange_start(exchange, HK_OP_ECDSA_SIGN);
+    hk_message_set_bytes(&exchange->request, HK_F_KEY, key->id, HK_ID_BYTES);
+    hk_message_set_bytes(&exchange->request, HK_F_TRANSCRIPT, signing->pair.name, HK_NAME_BYTES);
+    hk_message_set_bytes(&exchange->request, HK_F_MESSAGE, digest, HK_ECDSA_DIGEST_BYTES);
+    hk_message_set_bytes(&exchange->request, HK_F_ECDSA, signing->wire, size);
+    HK_SEAM("sign/before");
+    error = hk_link_call(link, exchange);
+    HK_SEAM("sign/after");
+    if (error == HK_OK) {
+        const uint8_t *answer = hk_exchange_bytes(exchange, HK_F_ECDSA, HK_ECDSA_ANSWER_BYTES);
+        error = answer != NULL ? HK_OK : HK_BAD_PEER;
+        if (error == HK_OK) {
+            hk_ecdsa_answer_decode(&signing->answer, answer);
+        }
+    }
+    return error;
+}
+
+/* One try on one session: a nonce is committed to, used, and gone with it. */
+static enum hk_error sign_once(struct hk_core *core, struct signing *signing, struct hk_exchange *exchange,
+                               const struct hk_state_key *key, const uint8_t *digest,
+                               struct hk_ecdsa_result *result)
+{
+    struct hk_link *link = NULL;
+    enum hk_error error = hk_link_open(&link, core->client);
+    if (error == HK_OK) {
+        error = commit(signing, link, exchange, key, digest);
+    }
+    if (error == HK_OK) {
+        error = request(signing, link, exchange, key, digest);
+    }
+    if (error == HK_OK) {
+        error = hk_ecdsa_accept(result, &signing->pending, &signing->pair, &signing->answer);
+    }
+    hk_link_close(link);
+    return error;
+}
+
+enum hk_error hk_core_sign_ecdsa(struct hk_core *core, const struct hk_state_key *key,
+                                 const uint8_t digest[HK_ECDSA_DIGEST_BYTES], struct hk_ecdsa_result *result)
+{
+    struct hk_exchange *exchange = NULL;
+    struct signing *signing = NULL;
+    if (key->ecdsa.n_bytes == 0) {
+        atomic_store(&core->unsettled, true);
+        return HK_AGAIN;
+    }
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error == HK_OK) {
+        signing = hk_secret_new(sizeof(*signing));
+        error = signing != NULL ? load_pair(&signing->pair, core, key) : HK_NO_MEMORY;
+    }
+    if (error == HK_OK) {
+        error = HK_AGAIN;
+        for (int tries = 0; tries < SIGN_TRIES && error == HK_AGAIN; tries++) {
+            error = sign_once(core, signing, exchange, key, digest, result);
+        }
+        error = error == HK_AGAIN ? HK_UNREACHABLE : error;
+    }
+    hk_secret_free(signing);
+    hk_exchange_free(core->client, exchange);
+    if (error == HK_CONFLICT) { /* the service has another set-up than this device, or none */
+        atomic_store(&core->ecdsa_stale, true);
+        atomic_store(&core->unsettled, true);
+        return HK_AGAIN;
+    }
+    return error;
+}
