@@ -53,6 +53,31 @@ check "OpenSSL reads the Ed25519 key" sh -c "halfkey key export work --format pe
 exits "a format of another suite says which fit" 1 "xonly, raw or pem" halfkey key export coins --format ssh
 check "the list says which is which" sh -c "halfkey key list --json | jq -e 'map(select(.xonly != null) | .name) == [\"coins\"]'"
 
+# --- ECDSA ---
+echo "pay Alice" >"$DIR/order"
+check "a key for ECDSA" halfkey key create till --suite secp256k1-ecdsa
+halfkey key export till --format pem >"$DIR/till.pem"
+check "an ECDSA signature in DER" halfkey sign --key till --format der -o "$DIR/order.sig" "$DIR/order"
+check "OpenSSL accepts it" openssl dgst -sha256 -verify "$DIR/till.pem" -signature "$DIR/order.sig" "$DIR/order"
+check "verify does" halfkey verify --key till --format der "$DIR/order"
+echo "pay Mallory" >"$DIR/other"
+exits "not for another file" 1 "signature" halfkey verify --key till --format der -s "$DIR/order.sig" "$DIR/other"
+check "a digest made elsewhere" halfkey sign --key till --format raw -o "$DIR/digest.sig" \
+    --digest "$(sha256sum "$DIR/order" | cut -c1-64)"
+check "is what signing the file is, by the public key alone" halfkey verify --format raw \
+    --public "$(halfkey key export till --format raw)" -s "$DIR/digest.sig" "$DIR/order"
+check "compact has the recovery id behind it" sh -c "halfkey sign --key till --format compact '$DIR/order' | grep -qE '^[0-9a-f]{128}0[0-3]\$'"
+exits "a format of another suite" 1 "is for others" halfkey sign --key till --format schnorr "$DIR/order"
+check "refresh" halfkey refresh
+check "signs after it" halfkey sign --key till --format der -o "$DIR/order.sig" "$DIR/order"
+check "and OpenSSL accepts that too" openssl dgst -sha256 -verify "$DIR/till.pem" -signature "$DIR/order.sig" "$DIR/order"
+openssl ecparam -name secp256k1 -genkey -noout -out "$DIR/whole.pem"
+openssl ec -in "$DIR/whole.pem" -outform DER 2>/dev/null | tail -c +8 | head -c 32 >"$DIR/whole"
+check "a key that was whole before" halfkey key import --format raw --suite secp256k1-ecdsa stall "$DIR/whole"
+check "signs" halfkey sign --key stall --format der -o "$DIR/old.sig" "$DIR/order"
+openssl ec -in "$DIR/whole.pem" -pubout -out "$DIR/whole.pub" 2>/dev/null
+check "and OpenSSL accepts it under the old key" openssl dgst -sha256 -verify "$DIR/whole.pub" -signature "$DIR/old.sig" "$DIR/order"
+
 # --- BIP-340 ---
 echo "pay Bob" >"$DIR/message"
 check "sign" halfkey sign --key coins --format schnorr -o "$DIR/message.sig" "$DIR/message"
@@ -122,7 +147,9 @@ check "approve the phone" halfkey device approve --words "$words"
 check "the phone joins" wait "$joining"
 phone_signs() { phone sign --key coins --format schnorr -o "$DIR/phone.sig" "$DIR/message" && phone verify --key coins --format schnorr --signature "$DIR/phone.sig" "$DIR/message"; }
 phone_agrees() { phone agree --key mailbox "$point" | grep -qE "^0[23]$x\$"; }
+phone_orders() { phone sign --key till --format der -o "$DIR/phone.order" "$DIR/order" && openssl dgst -sha256 -verify "$DIR/till.pem" -signature "$DIR/phone.order" "$DIR/order"; }
 check "the phone signs with the same key" phone_signs
+check "and with the ECDSA key, under a Paillier key of its own" phone_orders
 check "the phone agrees the same secret" phone_agrees
 check "the keys are the same there" prints "$xonly" phone key export coins --format xonly
 check "refresh on the phone" phone refresh
@@ -134,6 +161,7 @@ check "under the same key" halfkey verify --public "$xonly" --format schnorr "$D
 check "and agrees the same" sh -c "halfkey agree --key mailbox $point | grep -qE '^0[23]$x\$'"
 check "revoke the phone" halfkey device revoke phone
 exits "it signs no more" 4 "revoked" phone sign --key coins --format schnorr "$DIR/message"
+exits "nor with the ECDSA key" 4 "revoked" phone sign --key till --format der "$DIR/order"
 exits "it agrees no more" 4 "revoked" phone agree --key mailbox "$point"
 check "the laptop goes on" halfkey sign --key coins --format schnorr -o "$DIR/message.sig" "$DIR/message"
 check "the log verifies" halfkey log --verify
