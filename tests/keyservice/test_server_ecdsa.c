@@ -330,8 +330,7 @@ static void revoked_device_and_stolen_store_give_nothing(void **state)
     assert_int_equal(hk_test_ecdsa_commit(&phone, key_of(&phone), &other, true), HK_OK);
     assert_int_equal(hk_test_ecdsa_request(key_of(&phone), &other), HK_OK);
     hk_test_request(&request, HK_OP_REVOKE, &laptop);
-    hk_message_set_bytes(&request, HK_F_CERTIFICATE, enrolment.certificate,
-                         enrolment.certificate_size);
+    hk_message_set_bytes(&request, HK_F_CERTIFICATE, enrolment.certificate, enrolment.certificate_size);
     assert_int_equal(hk_test_call(&laptop, &request, &answer), HK_OK);
     assert_int_not_equal(hk_test_ecdsa_send(&phone, key_of(&phone), &other), HK_OK);
     hk_test_hang_up(&laptop);
