@@ -29,6 +29,9 @@ static enum hk_error ask_ring(struct hk_core *core, struct hk_exchange *exchange
         }
         hk_exchange_start(exchange, HK_OP_ECDSA_RING);
         error = hk_client_call(core->client, exchange);
+        if (error == HK_OK && !hk_message_has(&exchange->answer, HK_F_RING)) {
+            error = HK_BUSY;
+        }
     }
     return error;
 }

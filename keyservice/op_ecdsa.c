@@ -28,7 +28,8 @@ enum hk_error hk_prepare_ecdsa_ring(struct hk_job *job, struct hk_txn *txn)
 {
     const struct hk_ring_secret *ring;
     enum hk_error error = hk_ecdsa_keys_ring(job->server->ecdsa_keys, txn, &ring);
-    return error == HK_NOT_FOUND ? HK_OK : error; /* made: the writer stores it */
+    /* Not found: it is made, and the writer stores it. Busy is no refusal: the answer is without a ring. */
+    return error == HK_NOT_FOUND || error == HK_BUSY ? HK_OK : error;
 }
 
 enum hk_error hk_apply_ecdsa_ring(struct hk_job *job, struct hk_txn *txn)
@@ -49,7 +50,7 @@ enum hk_error hk_apply_ecdsa_ring(struct hk_job *job, struct hk_txn *txn)
         hk_ring_encode(answer, &ring->ring);
         hk_message_set_bytes(&job->answer, HK_F_RING, answer, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES);
     }
-    return error;
+    return answer != NULL && error == HK_BUSY ? HK_OK : error;
 }
 
 /* ---- set-up ---- */

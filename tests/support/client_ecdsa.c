@@ -18,6 +18,9 @@ enum hk_error hk_test_ecdsa_ring(struct hk_test_device *device, struct hk_test_e
     for (int i = 0; i < 1200 && error == HK_BUSY; i++) {
         hk_test_request(&request, HK_OP_ECDSA_RING, device);
         error = hk_test_call(device, &request, &answer);
+        if (error == HK_OK && !hk_message_has(&answer, HK_F_RING)) {
+            error = HK_BUSY;
+        }
         if (error == HK_BUSY) {
             (void)nanosleep(&pause, NULL);
         }
