@@ -37,6 +37,16 @@ static bool asks_as_enrolling(const struct hk_job *job)
            job->device.uses == 0;
 }
 
+/* The device's row, from memory or from the store. */
+static enum hk_error find_device(struct hk_job *job, struct hk_txn *txn)
+{
+    if (job->pair != NULL) {
+        job->device = job->pair->device;
+        return HK_OK;
+    }
+    return hk_store_get_device_by_key(txn, job->session->remote_static, &job->device);
+}
+
 enum hk_error hk_admission_identify(struct hk_job *job, struct hk_txn *txn)
 {
     if (!job->session->has_remote_static) {
@@ -44,7 +54,7 @@ enum hk_error hk_admission_identify(struct hk_job *job, struct hk_txn *txn)
         return HK_OK;
     }
     const uint8_t *key = job->session->remote_static;
-    enum hk_error error = hk_store_get_device_by_key(txn, key, &job->device);
+    enum hk_error error = find_device(job, txn);
     if (error == HK_OK) {
         job->has_device = true;
         job->caller = asks_as_enrolling(job)              ? HK_ENROLLING
@@ -79,7 +89,7 @@ static enum hk_error check_epoch(struct hk_job *job)
 static enum hk_error check_profile(struct hk_job *job, struct hk_txn *txn)
 {
     struct hk_account account;
-    if ((job->operation->flags & HK_OPERATION_UNPROFILED) != 0) {
+    if ((job->operation->flags & HK_OPERATION_UNPROFILED) != 0 || job->pair != NULL) {
         return HK_OK;
     }
     enum hk_error error = hk_store_get_account(txn, job->device.account, &account);

@@ -5,6 +5,7 @@
 
 #include "keyservice/admission.h"
 #include "keyservice/operations.h"
+#include "keyservice/pairs.h"
 #include "keyservice/revocations.h"
 #include "keyservice/suspensions.h"
 #include "protocol/seam.h"
@@ -171,13 +172,9 @@ static enum hk_error prepare(struct hk_job *job, struct hk_txn *txn)
     return job->operation->prepare != NULL ? job->operation->prepare(job, txn) : HK_OK;
 }
 
-/* The request up to the point at which it is known who asks what. */
-static enum hk_error read_request(struct hk_job *job, struct hk_txn *txn)
+/* The request up to the point at which it is known who asks what. `error`: of decoding it. */
+static enum hk_error read_request(struct hk_job *job, struct hk_txn *txn, enum hk_error error)
 {
-    enum hk_error error = hk_message_decode(&job->message, job->request, job->request_size);
-    if (error != HK_OK) {
-        hk_message_init(&job->message);
-    }
     enum hk_error who = hk_admission_identify(job, txn);
     if (who == HK_OK && error == HK_OK) {
         job->operation = hk_operation_row(hk_job_number(job, HK_F_OP));
@@ -192,20 +189,61 @@ static enum hk_error read_request(struct hk_job *job, struct hk_txn *txn)
     return who != HK_OK ? who : error;
 }
 
+/* After prepare: to the writer, or straight to the answer. */
+static void go_on(struct hk_job *job)
+{
+    enum hk_error error;
+    if (job->operation->apply == NULL && (job->operation->flags & HK_OPERATION_LEAF) == 0 &&
+        !job->leaf.has_report) {
+        hk_job_answer(job, HK_OK);
+        return;
+    }
+    if ((job->operation->flags & HK_OPERATION_EARLY) != 0 && (error = hk_job_seal(job, HK_OK)) != HK_OK) {
+        refuse(job, error);
+        return;
+    }
+    submit(job);
+}
+
+/* A share operation whose pair is in memory needs nothing of the store until the writer has it. */
+static bool dispatch_from_memory(struct hk_job *job)
+{
+    struct hk_pair pair;
+    HK_WIPE_AT_EXIT(pair);
+    if (!hk_pair_find(job, &pair)) {
+        return false;
+    }
+    job->pair = &pair;
+    enum hk_error error = read_request(job, NULL, HK_OK);
+    if (error == HK_OK) {
+        error = prepare(job, NULL);
+    }
+    job->pair = NULL;
+    if (error != HK_OK) {
+        refuse(job, error);
+    } else {
+        go_on(job);
+    }
+    return true;
+}
+
 void hk_dispatch(struct hk_job *job)
 {
     struct hk_txn *txn;
-    enum hk_error error =
-        job->server->quarantined ? HK_QUARANTINE : hk_store_read_begin(job->server->store, &txn);
-    if (error == HK_QUARANTINE &&
-        hk_message_decode(&job->message, job->request, job->request_size) != HK_OK) {
-        error = HK_BAD_ENCODING; /* the refusal names the request, so that has to be read */
-    }
-    if (error != HK_OK) {
-        hk_job_answer(job, error);
+    enum hk_error decoded = hk_message_decode(&job->message, job->request, job->request_size);
+    if (decoded != HK_OK) {
+        hk_message_init(&job->message);
+    } else if (!job->server->quarantined && dispatch_from_memory(job)) {
         return;
     }
-    error = read_request(job, txn);
+    job->mark = hk_store_pair_mark(job->server->store);
+    enum hk_error error =
+        job->server->quarantined ? HK_QUARANTINE : hk_store_read_begin(job->server->store, &txn);
+    if (error != HK_OK) { /* a refusal in quarantine names the request, if it can be read */
+        hk_job_answer(job, error == HK_QUARANTINE && decoded != HK_OK ? HK_BAD_ENCODING : error);
+        return;
+    }
+    error = read_request(job, txn, decoded);
     if (error == HK_OK && hk_revocations_shown(job, txn)) {
         hk_store_read_end(txn); /* applied first; then the request comes here again */
         hk_revocations_apply_shown(job);
@@ -217,16 +255,7 @@ void hk_dispatch(struct hk_job *job)
     hk_store_read_end(txn);
     if (error != HK_OK) {
         refuse(job, error);
-        return;
+    } else {
+        go_on(job);
     }
-    if (job->operation->apply == NULL && (job->operation->flags & HK_OPERATION_LEAF) == 0 &&
-        !job->leaf.has_report) {
-        hk_job_answer(job, HK_OK);
-        return;
-    }
-    if ((job->operation->flags & HK_OPERATION_EARLY) != 0 && (error = hk_job_seal(job, HK_OK)) != HK_OK) {
-        refuse(job, error);
-        return;
-    }
-    submit(job);
 }

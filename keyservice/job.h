@@ -51,8 +51,10 @@ struct hk_job {
 
     enum hk_caller caller;
     bool has_device, entered, is_stale;
-    struct hk_device device; /* the row as admission read it */
-    struct hk_key key;       /* what the operation looked up */
+    struct hk_device device;    /* the row as admission read it */
+    struct hk_key key;          /* what the operation looked up */
+    const struct hk_pair *pair; /* during prepare: found in memory, then there is no transaction; else NULL */
+    uint64_t mark;              /* hk_store_pair_mark of before the transaction */
     struct hk_leaf leaf;
     uint8_t account[HK_ACCOUNT_BYTES]; /* in whose log the leaf goes; the device's, or set by the operation */
     bool no_leaf;                      /* nothing changed: no leaf after all */

@@ -82,6 +82,7 @@ enum hk_error hk_prepare_agree(struct hk_job *job, struct hk_txn *txn)
     if (error != HK_OK) {
         return error;
     }
+    hk_pair_keep(job, &half);
     const struct hk_suite *suite = hk_suite_by_id(job->key.suite);
     work.agreement = suite != NULL ? suite->agreement : NULL;
     error = work.agreement != NULL ? read_points(job, &work) : HK_WRONG_PURPOSE;

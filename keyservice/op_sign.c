@@ -132,12 +132,15 @@ enum hk_error hk_prepare_sign(struct hk_job *job, struct hk_txn *txn)
     struct hk_scalar half;
     HK_WIPE_AT_EXIT(half);
     enum hk_error error = hk_pair_load(job, txn, 1U << HK_PURPOSE_SIGN | 1U << HK_PURPOSE_ACCOUNT, &half);
-    struct hk_account account;
-    if (error == HK_OK) {
+    if (error == HK_OK && job->pair == NULL && job->key.purpose != HK_PURPOSE_ACCOUNT) {
+        struct hk_account account;
         error = hk_store_get_account(txn, job->device.account, &account);
-    }
-    if (error == HK_OK && account.profile_version == 0 && job->key.purpose != HK_PURPOSE_ACCOUNT) {
-        error = HK_NOT_ALLOWED;
+        if (error == HK_OK && account.profile_version == 0) {
+            error = HK_NOT_ALLOWED;
+        }
+        if (error == HK_OK) {
+            hk_pair_keep(job, &half);
+        }
     }
     if (error == HK_OK) {
         error = check_kind(job, txn);

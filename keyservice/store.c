@@ -133,6 +133,9 @@ enum hk_error hk_store_open(struct hk_store **out, const char *path, struct hk_s
     store->slots = slots;
     error = open_writer(store, path, reason);
     if (error == HK_OK) {
+        error = hk_store_pairs_open(store);
+    }
+    if (error == HK_OK) {
         error = open_readers(store, path);
         if (error != HK_OK) {
             hk_reason(reason, "cannot open the database %.150s for reading", path);
@@ -151,6 +154,7 @@ void hk_store_close(struct hk_store *store)
     if (store == NULL) {
         return;
     }
+    hk_store_pairs_close(store);
     for (int i = 0; store->readers != NULL && i < HK_STORE_READERS; i++) {
         connection_close(&store->readers[i].connection);
     }
@@ -209,7 +213,7 @@ enum hk_error hk_store_write_begin(struct hk_store *store, struct hk_txn **txn)
 {
     struct hk_txn *writer = store->writer;
     writer->condemned.count = writer->allocated.count = 0;
-    writer->erased = false;
+    writer->erased = writer->changed_devices = false;
     if (hk_sql_run(writer, "BEGIN IMMEDIATE", NULL, 0) != HK_OK) {
         return HK_INTERNAL;
     }

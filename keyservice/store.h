@@ -195,6 +195,25 @@ HK_CHECK enum hk_error hk_store_get_tag(struct hk_txn *txn, const struct hk_devi
 HK_CHECK enum hk_error hk_store_get_half(struct hk_txn *txn, const struct hk_device *device,
                                          const struct hk_key *key, struct hk_scalar *half);
 
+/* A device and one of its keys with the half of it, decoded: what a share operation needs of the store. The
+ * store keeps those used of late in locked memory, and forgets all of them when a commit revokes, erases,
+ * suspends or refreshes any device, before anybody hears of that commit. What comes from here may be that
+ * much out of date: the writer holds the device's row against it again before anything is released. Secret:
+ * wipe it.
+ *
+ * hk_store_pair_mark goes before the hk_store_read_begin of the transaction in which a pair is read; a pair
+ * that was read before the last forgetting is not kept. Only for keys that the account's profile may use. Any
+ * thread. */
+struct hk_pair {
+    struct hk_device device;
+    struct hk_key key;
+    struct hk_scalar half;
+};
+bool hk_store_pair_find(struct hk_store *store, const uint8_t *static_key, const uint8_t *key,
+                        struct hk_pair *out) HK_CHECK;
+uint64_t hk_store_pair_mark(struct hk_store *store) HK_CHECK;
+void hk_store_pair_keep(struct hk_store *store, uint64_t mark, const struct hk_pair *pair);
+
 /* All halves of the device at its current epoch, or at the pending one, sorted by key id; at most `max`
  * (HK_KEYS_MAX is enough), their number to *count. Errors as above. */
 HK_CHECK enum hk_error hk_store_get_halves(struct hk_txn *txn, const struct hk_device *device, bool pending,

@@ -187,13 +187,17 @@ static enum hk_error change_device(struct hk_txn *txn, const char *text, const s
                                    size_t count)
 {
     enum hk_error error = hk_sql_change(txn, text, args, count);
+    txn->changed_devices = true;
     return error == HK_NOT_FOUND ? HK_UNKNOWN_DEVICE : error;
 }
 
 enum hk_error hk_store_count_use(struct hk_txn *txn, const uint8_t *serial, uint64_t uses, uint64_t now)
 {
-    return change_device(txn, "UPDATE devices SET uses = uses + ?, last_use = ? WHERE serial = ?",
-                         HK_ARGS(HK_U(uses), HK_U(now), HK_B(serial, HK_ID_BYTES)));
+    /* The one change that pairs in memory live through: nothing is decided by it. */
+    enum hk_error error =
+        hk_sql_change(txn, "UPDATE devices SET uses = uses + ?, last_use = ? WHERE serial = ?",
+                      HK_ARGS(HK_U(uses), HK_U(now), HK_B(serial, HK_ID_BYTES)));
+    return error == HK_NOT_FOUND ? HK_UNKNOWN_DEVICE : error;
 }
 
 enum hk_error hk_store_set_must_refresh(struct hk_txn *txn, const uint8_t *serial, bool must)

@@ -42,6 +42,11 @@ const uint64_t *hk_store_allocated(const struct hk_txn *txn, size_t *count);
 /* True if something secret was deleted that only a checkpoint removes from the database's journal. */
 bool hk_store_wants_checkpoint(const struct hk_txn *txn) HK_CHECK;
 
+/* True if a device was changed in a way that makes pairs in memory wrong (store.h); then, after the commit
+ * and before anybody hears of it, hk_store_pairs_forget wipes them all. */
+bool hk_store_changed_devices(const struct hk_txn *txn) HK_CHECK;
+void hk_store_pairs_forget(struct hk_store *store);
+
 /* Empties the write-ahead log into the database. Outside of a transaction, on the writer's thread. HK_BUSY if
  * a reader held it back for two seconds. */
 HK_CHECK enum hk_error hk_store_checkpoint(struct hk_store *store);

@@ -34,7 +34,8 @@ struct hk_txn {
     struct hk_connection connection;
     struct hk_txn *next_free; /* of the readers' pool */
     bool writes;
-    bool erased; /* something secret was deleted: checkpoint soon */
+    bool erased;          /* something secret was deleted: checkpoint soon */
+    bool changed_devices; /* pairs in memory may be wrong now */
     /* What this transaction did to slots: to be erased after the commit, or after a rollback. */
     struct hk_slot_list condemned, allocated;
     size_t condemned_mark, allocated_mark; /* lengths at the savepoint */
@@ -45,7 +46,12 @@ struct hk_store {
     struct hk_txn *writer;
     struct hk_txn *readers; /* all, an array */
     struct hk_reader_pool *pool;
+    struct hk_pair_cache *pairs;
 };
+
+/* store_pairs.c: room for pairs in memory. HK_NO_MEMORY; without locked memory there are simply none. */
+HK_CHECK enum hk_error hk_store_pairs_open(struct hk_store *store);
+void hk_store_pairs_close(struct hk_store *store);
 
 enum hk_arg_kind { HK_ARG_NULL, HK_ARG_NUMBER, HK_ARG_BLOB, HK_ARG_TEXT };
 struct hk_arg {

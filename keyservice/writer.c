@@ -98,7 +98,12 @@ static enum hk_error run_batch(struct hk_writer *writer, struct hk_entry *batch,
         return HK_INTERNAL;
     }
     writer->wants_checkpoint = writer->wants_checkpoint || hk_store_wants_checkpoint(txn);
-    return hk_vault_commit(writer->vault, txn, change);
+    bool forget = hk_store_changed_devices(txn);
+    error = hk_vault_commit(writer->vault, txn, change);
+    if (forget) { /* also after a failure, of which it is not known what the disk has */
+        hk_store_pairs_forget(hk_vault_store(writer->vault));
+    }
+    return error;
 }
 
 static void finish_batch(struct hk_entry *batch, enum hk_error error)

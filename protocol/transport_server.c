@@ -26,7 +26,8 @@ struct hk_reply {
     struct hk_listener *listener;
     nng_ctx context;
     nng_aio *aio;
-    enum state state; /* changes under the listener's lock */
+    pthread_mutex_t lock; /* its own, so that requests do not wait for one another here */
+    enum state state;     /* changes under the lock */
     nng_msg *request;
     uint32_t pipe;
 };
@@ -46,27 +47,37 @@ struct hk_listener {
 };
 
 /* ---- contexts ---- */
+static void count_idle(struct hk_listener *listener)
+{
+    pthread_mutex_lock(&listener->lock);
+    listener->running--;
+    pthread_cond_broadcast(&listener->changed);
+    pthread_mutex_unlock(&listener->lock);
+}
+
+/* Whoever stops sets `stopping` first and then looks at each context under its lock: either it is seen here,
+ * or the context is seen there as one that receives. */
 static void receive(struct hk_reply *reply)
 {
     struct hk_listener *listener = reply->listener;
-    pthread_mutex_lock(&listener->lock);
-    if (listener->stopping) {
-        reply->state = IDLE;
-        listener->running--;
-        pthread_cond_broadcast(&listener->changed);
-    } else {
-        reply->state = RECEIVING;
+    pthread_mutex_lock(&reply->lock);
+    bool stopping = listener->stopping;
+    reply->state = stopping ? IDLE : RECEIVING;
+    if (!stopping) {
         nng_aio_set_timeout(reply->aio, NNG_DURATION_INFINITE);
         nng_ctx_recv(reply->context, reply->aio);
     }
-    pthread_mutex_unlock(&listener->lock);
+    pthread_mutex_unlock(&reply->lock);
+    if (stopping) {
+        count_idle(listener);
+    }
 }
 
 static void set_state(struct hk_reply *reply, enum state state)
 {
-    pthread_mutex_lock(&reply->listener->lock);
+    pthread_mutex_lock(&reply->lock);
     reply->state = state;
-    pthread_mutex_unlock(&reply->listener->lock);
+    pthread_mutex_unlock(&reply->lock);
 }
 
 static void on_received(struct hk_reply *reply)
@@ -99,9 +110,9 @@ static void on_sent(struct hk_reply *reply)
 static void on_event(void *argument)
 {
     struct hk_reply *reply = argument;
-    pthread_mutex_lock(&reply->listener->lock);
+    pthread_mutex_lock(&reply->lock);
     enum state state = reply->state;
-    pthread_mutex_unlock(&reply->listener->lock);
+    pthread_mutex_unlock(&reply->lock);
     if (state == SENDING) {
         on_sent(reply);
     } else {
@@ -315,6 +326,7 @@ static int replies_new(struct hk_listener *listener, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct hk_reply *reply = &listener->replies[i];
         reply->listener = listener;
+        pthread_mutex_init(&reply->lock, NULL);
         int result = nng_aio_alloc(&reply->aio, on_event, reply);
         if (result != 0) {
             return result;
@@ -405,14 +417,17 @@ enum hk_error hk_listener_stop(struct hk_listener *listener, int wait_ms)
     deadline.tv_sec += deadline.tv_nsec / 1000000000;
     deadline.tv_nsec %= 1000000000;
     /* Closing nng's listeners would close their connections too: new ones are turned away in on_pipe. */
-    pthread_mutex_lock(&listener->lock);
     listener->stopping = true;
     for (size_t i = 0; i < listener->context_count; i++) {
-        if (listener->replies[i].state == RECEIVING) {
-            nng_aio_cancel(listener->replies[i].aio);
+        struct hk_reply *reply = &listener->replies[i];
+        pthread_mutex_lock(&reply->lock);
+        if (reply->state == RECEIVING) {
+            nng_aio_cancel(reply->aio);
         }
+        pthread_mutex_unlock(&reply->lock);
     }
     int result = 0;
+    pthread_mutex_lock(&listener->lock);
     while (listener->running != 0 && result == 0) {
         result = pthread_cond_timedwait(&listener->changed, &listener->lock, &deadline);
     }
@@ -431,6 +446,7 @@ void hk_listener_free(struct hk_listener *listener)
         nng_aio_stop(listener->replies[i].aio);
         nng_ctx_close(listener->replies[i].context);
         nng_aio_free(listener->replies[i].aio);
+        pthread_mutex_destroy(&listener->replies[i].lock);
     }
     nng_close(listener->socket);
     hk_pipes_free(listener->pipes);

@@ -357,9 +357,96 @@ static void tables_of_every_earlier_version_are_brought_forward_and_newer_ones_r
     }
 }
 
+/* -- pairs in memory -- */
+
+static bool pair_is_there(void)
+{
+    struct hk_pair pair;
+    bool found =
+        hk_store_pair_find(hk_vault_store(fixture.vault), alice.device.static_key, alice.key.id, &pair);
+    if (found) {
+        assert_memory_equal(&pair.half, &alice.half, sizeof pair.half);
+    }
+    return found;
+}
+
+static void keep_pair(uint64_t mark)
+{
+    struct hk_pair pair = {.device = device_now(alice.device.serial), .key = alice.key, .half = alice.half};
+    hk_store_pair_keep(hk_vault_store(fixture.vault), mark, &pair);
+}
+
+static uint64_t mark_now(void)
+{
+    return hk_store_pair_mark(hk_vault_store(fixture.vault));
+}
+
+static enum hk_error use_alice(void *context, struct hk_txn *txn)
+{
+    (void)context;
+    return hk_store_count_use(txn, alice.device.serial, 1, 1700000200);
+}
+
+static enum hk_error suspend_alice(void *context, struct hk_txn *txn)
+{
+    (void)context;
+    return hk_store_set_suspended(txn, alice.device.serial, true);
+}
+
+static enum hk_error drop_account(void *context, struct hk_txn *txn)
+{
+    (void)context;
+    return hk_store_delete_account(txn, alice.account.id);
+}
+
+static void pair_in_memory_is_the_one_that_was_kept_and_outlives_its_uses(void **state)
+{
+    struct hk_pair pair;
+    uint8_t other[32] = {0};
+    (void)state;
+    assert_false(pair_is_there());
+    keep_pair(mark_now());
+    assert_true(pair_is_there());
+    assert_int_equal(vault_do(&fixture, use_alice, NULL), HK_OK);
+    assert_true(pair_is_there());
+    assert_false(hk_store_pair_find(hk_vault_store(fixture.vault), other, alice.key.id, &pair));
+    assert_false(hk_store_pair_find(hk_vault_store(fixture.vault), alice.device.static_key, other, &pair));
+    vault_fixture_close(&fixture);
+    vault_fixture_open(&fixture);
+    assert_false(pair_is_there());
+}
+
+static void revocation_suspension_and_deletion_empty_the_memory_before_they_return(void **state)
+{
+    enum hk_error (*const changes[])(void *, struct hk_txn *) = {suspend_alice, sample_revoke, drop_account};
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        keep_pair(mark_now());
+        assert_true(pair_is_there());
+        assert_int_equal(vault_do(&fixture, changes[i], &alice), HK_OK);
+        assert_false(pair_is_there());
+    }
+}
+
+static void pair_read_before_a_revocation_is_not_kept_after_it(void **state)
+{
+    (void)state;
+    uint64_t before = mark_now();
+    struct hk_pair pair = {.device = device_now(alice.device.serial), .key = alice.key, .half = alice.half};
+    assert_int_equal(vault_do(&fixture, sample_revoke, &alice), HK_OK);
+    hk_store_pair_keep(hk_vault_store(fixture.vault), before, &pair);
+    assert_false(pair_is_there());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pair_in_memory_is_the_one_that_was_kept_and_outlives_its_uses, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            revocation_suspension_and_deletion_empty_the_memory_before_they_return, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pair_read_before_a_revocation_is_not_kept_after_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(account_comes_back_as_it_was_stored_also_after_a_restart, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(account_device_or_static_key_that_is_known_is_refused_without_trace,
