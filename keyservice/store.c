@@ -1,9 +1,11 @@
 #include "keyservice/store_sql.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keyservice/file.h"
@@ -21,7 +23,7 @@ struct hk_reader_pool {
 static const char writer_settings[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
     "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-    "PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;";
+    "PRAGMA wal_autocheckpoint = 2000; PRAGMA trusted_schema = OFF;";
 static const char reader_settings[] =
     "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512;";
 
@@ -131,6 +133,7 @@ enum hk_error hk_store_open(struct hk_store **out, const char *path, struct hk_s
         return HK_NO_MEMORY;
     }
     store->slots = slots;
+    (void)snprintf(store->journal, sizeof store->journal, "%s-wal", path);
     error = open_writer(store, path, reason);
     if (error == HK_OK) {
         error = hk_store_pairs_open(store);
@@ -299,4 +302,31 @@ enum hk_error hk_store_checkpoint(struct hk_store *store)
         return HK_OK;
     }
     return (result & 0xff) == SQLITE_BUSY ? HK_BUSY : HK_INTERNAL;
+}
+
+/* A frame of the journal is a page and 24 bytes; a checkpoint begins it anew after 2,000. */
+#define JOURNAL_BYTES (32 + 2000 * (4096 + 24))
+
+/* SQLite reads its journal up to the first frame whose salt and checksum do not fit: zeros behind its end are
+ * no frames. Only what is behind the end of the file is written, so nothing that is there can be touched. */
+enum hk_error hk_store_lay_out_journal(struct hk_store *store)
+{
+    static const uint8_t zeros[65536];
+    struct stat found;
+    int fd = open(store->journal, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &found) != 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return HK_NOT_FOUND;
+    }
+    enum hk_error error = HK_OK;
+    for (off_t at = found.st_size; at < JOURNAL_BYTES && error == HK_OK; at += (off_t)sizeof zeros) {
+        error = hk_file_write_at(fd, zeros, sizeof zeros, (uint64_t)at);
+    }
+    if (error == HK_OK && found.st_size < JOURNAL_BYTES) {
+        error = hk_file_sync(fd);
+    }
+    close(fd);
+    return error;
 }

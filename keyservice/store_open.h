@@ -51,6 +51,11 @@ void hk_store_pairs_forget(struct hk_store *store);
  * a reader held it back for two seconds. */
 HK_CHECK enum hk_error hk_store_checkpoint(struct hk_store *store);
 
+/* Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind its end: a commit
+ * that does not make a file longer costs half. On the writer's thread, outside of a transaction. HK_NOT_FOUND
+ * before the first commit; a failure (a full disk) changes nothing but the time that commits take. */
+HK_CHECK enum hk_error hk_store_lay_out_journal(struct hk_store *store);
+
 /* -- generations -- */
 HK_CHECK enum hk_error hk_store_generation(struct hk_txn *txn, uint64_t *generation);
 HK_CHECK enum hk_error hk_store_set_generation(struct hk_txn *txn, uint64_t generation);

@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "keyservice/file.h"
 #include "keyservice/slots.h"
 #include "keyservice/store.h"
 #include "keyservice/store_open.h"
@@ -47,6 +48,7 @@ struct hk_store {
     struct hk_txn *readers; /* all, an array */
     struct hk_reader_pool *pool;
     struct hk_pair_cache *pairs;
+    char journal[HK_PATH_MAX]; /* the write-ahead log's path */
 };
 
 /* store_pairs.c: room for pairs in memory. HK_NO_MEMORY; without locked memory there are simply none. */

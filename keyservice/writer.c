@@ -8,6 +8,9 @@
 #include "keyservice/store_open.h"
 
 #define HOUR 3600
+/* A service that is used lays out its journal, in the first pause after so many commits, or without one. */
+#define LAY_OUT_EARLIEST 64
+#define LAY_OUT_LATEST 256
 
 struct hk_writer {
     struct hk_vault *vault;
@@ -21,6 +24,7 @@ struct hk_writer {
     /* the thread's own */
     int64_t next_change, next_checkpoint; /* monotonic seconds */
     bool wants_checkpoint;
+    unsigned commits_here; /* since the journal was emptied; above LAY_OUT_LATEST: it is laid out */
 };
 
 static int64_t now_monotonic(void)
@@ -148,6 +152,20 @@ static void checkpoint_if_due(struct hk_writer *writer)
     if (writer->wants_checkpoint && now_monotonic() >= writer->next_checkpoint) {
         writer->next_checkpoint = now_monotonic() + 1;
         writer->wants_checkpoint = hk_store_checkpoint(hk_vault_store(writer->vault)) != HK_OK;
+        writer->commits_here = 0; /* it emptied the journal */
+    }
+}
+
+static void lay_out_journal(struct hk_writer *writer, bool idle)
+{
+    if (writer->commits_here > LAY_OUT_LATEST) {
+        return;
+    }
+    writer->commits_here++;
+    if (writer->commits_here == LAY_OUT_LATEST || (idle && writer->commits_here >= LAY_OUT_EARLIEST)) {
+        (void)!hk_store_lay_out_journal(
+            hk_vault_store(writer->vault)); /* without it commits are slower, no more */
+        writer->commits_here = LAY_OUT_LATEST + 1;
     }
 }
 
@@ -161,6 +179,7 @@ static void *writer_thread(void *context)
         if (batch == NULL && writer->stopping) {
             break;
         }
+        bool more_waits = writer->first != NULL;
         pthread_mutex_unlock(&writer->mutex);
         bool change = now_monotonic() >= writer->next_change;
         enum hk_error error = HK_OK;
@@ -172,6 +191,9 @@ static void *writer_thread(void *context)
             finish_batch(batch, error);
         }
         checkpoint_if_due(writer);
+        if (batch != NULL && error == HK_OK) {
+            lay_out_journal(writer, !more_waits);
+        }
         pthread_mutex_lock(&writer->mutex);
         writer->figures.entries += count;
         writer->figures.commits += error == HK_OK && batch != NULL;
