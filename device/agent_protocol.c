@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "protocol/cbor.h"
@@ -176,30 +177,31 @@ enum hk_error hk_agent_decode(struct hk_agent_message *message, const uint8_t *d
 
 /* ---- frames ---- */
 
-static enum hk_error send_all(int fd, const uint8_t *data, size_t size)
+/* Head and body leave together: who waits is woken once. */
+enum hk_error hk_agent_send(int fd, const uint8_t *data, size_t size)
 {
-    while (size != 0) {
-        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
+    uint8_t head[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
+    struct iovec parts[2] = {{head, sizeof(head)}, {(void *)(uintptr_t)data, size}};
+    if (size > HK_AGENT_FRAME_MAX) {
+        return HK_TOO_LARGE;
+    }
+    size_t done = 0, whole = sizeof(head) + size;
+    while (done < whole) {
+        size_t first = done < sizeof(head) ? 0 : 1, skip = first == 0 ? done : done - sizeof(head);
+        struct iovec left[2] = {parts[first], parts[1]};
+        left[0].iov_base = (uint8_t *)left[0].iov_base + skip;
+        left[0].iov_len -= skip;
+        struct msghdr message = {.msg_iov = left, .msg_iovlen = 2 - first};
+        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
         if (sent <= 0) {
             return HK_IO;
         }
-        data += sent;
-        size -= (size_t)sent;
+        done += (size_t)sent;
     }
     return HK_OK;
-}
-
-enum hk_error hk_agent_send(int fd, const uint8_t *data, size_t size)
-{
-    uint8_t head[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
-    if (size > HK_AGENT_FRAME_MAX) {
-        return HK_TOO_LARGE;
-    }
-    enum hk_error error = send_all(fd, head, sizeof(head));
-    return error == HK_OK ? send_all(fd, data, size) : error;
 }
 
 /* HK_NOT_FOUND at an end before the first byte. */
