@@ -174,13 +174,12 @@ enum hk_error hk_vault_commit(struct hk_vault *vault, struct hk_txn *txn, bool c
 
 struct reconcile {
     struct hk_vault *vault;
-    struct hk_txn *txn;
     uint8_t *named; /* a byte a slot: a device's row names it */
-    uint8_t (*lost)[HK_ID_BYTES];
+    uint64_t *lost; /* slots that rows name and that are erased */
     size_t lost_count, lost_room;
 };
 
-static enum hk_error see_row(void *context, uint64_t slot, const uint8_t *serial)
+static enum hk_error see_slot(void *context, uint64_t slot)
 {
     struct reconcile *work = context;
     if (slot < hk_slots_count(work->vault->slots) && hk_slots_is_live(work->vault->slots, slot)) {
@@ -189,24 +188,24 @@ static enum hk_error see_row(void *context, uint64_t slot, const uint8_t *serial
     }
     if (work->lost_count == work->lost_room) {
         size_t room = work->lost_room == 0 ? 64 : 2 * work->lost_room;
-        uint8_t(*grown)[HK_ID_BYTES] = realloc(work->lost, room * sizeof *grown);
+        uint64_t *grown = realloc(work->lost, room * sizeof *grown);
         if (grown == NULL) {
             return HK_NO_MEMORY;
         }
         work->lost = grown;
         work->lost_room = room;
     }
-    memcpy(work->lost[work->lost_count++], serial, HK_ID_BYTES);
+    work->lost[work->lost_count++] = slot;
     return HK_OK;
 }
 
 /* In the transaction: rows without a slot are revoked, slots without a row remembered for erasure. */
 static enum hk_error reconcile_rows(struct hk_vault *vault, struct hk_txn *txn, uint64_t now)
 {
-    struct reconcile work = {.vault = vault, .txn = txn};
+    struct reconcile work = {.vault = vault};
     uint64_t count = hk_slots_count(vault->slots);
     work.named = calloc(1, count + 1);
-    enum hk_error error = work.named == NULL ? HK_NO_MEMORY : hk_store_each_slot(txn, &work, see_row);
+    enum hk_error error = work.named == NULL ? HK_NO_MEMORY : hk_store_each_slot(txn, &work, see_slot);
     for (size_t i = 0; i < work.lost_count && error == HK_OK; i++) {
         error = hk_store_lose_device(txn, work.lost[i], now);
     }

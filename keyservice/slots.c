@@ -172,19 +172,42 @@ static enum hk_error read_record(const struct hk_slots *slots, int copy, uint64_
     return hk_file_read_at(slots->fd[copy], record->bytes, RECORD_BYTES, record_offset(slot));
 }
 
-static enum hk_error read_used(struct hk_slots *slots)
+/* Records read at once where all are looked at; a file of a million takes thousands of reads, not millions.
+ */
+#define CHUNK 1024
+struct chunk {
+    struct record record[2][CHUNK];
+    uint64_t first, count;
+};
+
+/* The chunk that begins at `first`; none beyond the end. */
+static enum hk_error read_chunk(const struct hk_slots *slots, struct chunk *chunk, uint64_t first)
 {
-    for (uint64_t slot = 0; slot < slots->count; slot++) {
-        struct record record[2];
-        for (int copy = 0; copy < 2; copy++) {
-            enum hk_error error = read_record(slots, copy, slot, &record[copy]);
-            if (error != HK_OK) {
-                return error;
-            }
+    chunk->first = first;
+    chunk->count = slots->count - first < CHUNK ? slots->count - first : CHUNK;
+    for (int copy = 0; copy < 2; copy++) {
+        enum hk_error error = hk_file_read_at(slots->fd[copy], chunk->record[copy],
+                                              chunk->count * RECORD_BYTES, record_offset(first));
+        if (error != HK_OK) {
+            return error;
         }
-        slots->used[slot] = !record_is_erased(&record[0]) && !record_is_erased(&record[1]);
     }
     return HK_OK;
+}
+
+static enum hk_error read_used(struct hk_slots *slots)
+{
+    struct chunk *chunk = malloc(sizeof *chunk);
+    enum hk_error error = chunk == NULL ? HK_NO_MEMORY : HK_OK;
+    for (uint64_t first = 0; first < slots->count && error == HK_OK; first += CHUNK) {
+        error = read_chunk(slots, chunk, first);
+        for (uint64_t i = 0; i < chunk->count && error == HK_OK; i++) {
+            slots->used[first + i] =
+                !record_is_erased(&chunk->record[0][i]) && !record_is_erased(&chunk->record[1][i]);
+        }
+    }
+    free(chunk);
+    return error;
 }
 
 enum hk_error hk_slots_open(struct hk_slots **out, const char *path_a, const char *path_b,
@@ -285,34 +308,32 @@ static bool record_is_whole(const struct hk_slots *slots, const struct record *r
     return record_is_live(record) && record_open(slots, record, slot, record->bytes + 16, &key) == HK_OK;
 }
 
+/* One slot whose two records differ. */
+static enum hk_error merge_one(struct hk_slots *slots, uint64_t slot, const struct record *a,
+                               const struct record *b)
+{
+    if (record_is_erased(a) || record_is_erased(b)) {
+        return hk_slots_erase(slots, slot);
+    }
+    if (record_is_whole(slots, a, slot)) {
+        return write_both(slots, slot, a);
+    }
+    return record_is_whole(slots, b, slot) ? write_both(slots, slot, b) : hk_slots_erase(slots, slot);
+}
+
 enum hk_error hk_slots_merge(struct hk_slots *slots)
 {
-    for (uint64_t slot = 0; slot < slots->count; slot++) {
-        struct record record[2];
-        for (int copy = 0; copy < 2; copy++) {
-            enum hk_error error = read_record(slots, copy, slot, &record[copy]);
-            if (error != HK_OK) {
-                return error;
-            }
-        }
-        if (memcmp(&record[0], &record[1], sizeof record[0]) == 0) {
-            continue;
-        }
-        enum hk_error error;
-        if (record_is_erased(&record[0]) || record_is_erased(&record[1])) {
-            error = hk_slots_erase(slots, slot);
-        } else if (record_is_whole(slots, &record[0], slot)) {
-            error = write_both(slots, slot, &record[0]);
-        } else if (record_is_whole(slots, &record[1], slot)) {
-            error = write_both(slots, slot, &record[1]);
-        } else {
-            error = hk_slots_erase(slots, slot);
-        }
-        if (error != HK_OK) {
-            return error;
+    struct chunk *chunk = malloc(sizeof *chunk);
+    enum hk_error error = chunk == NULL ? HK_NO_MEMORY : HK_OK;
+    for (uint64_t first = 0; first < slots->count && error == HK_OK; first += CHUNK) {
+        error = read_chunk(slots, chunk, first);
+        for (uint64_t i = 0; i < chunk->count && error == HK_OK; i++) {
+            const struct record *a = &chunk->record[0][i], *b = &chunk->record[1][i];
+            error = memcmp(a, b, sizeof *a) == 0 ? HK_OK : merge_one(slots, first + i, a, b);
         }
     }
-    return HK_OK;
+    free(chunk);
+    return error;
 }
 
 uint64_t hk_slots_count(const struct hk_slots *slots)

@@ -282,11 +282,11 @@ enum hk_error hk_store_revoke_device(struct hk_txn *txn, const uint8_t *account,
                 size == 0 ? HK_N : HK_B(certificate, size)));
 }
 
-enum hk_error hk_store_lose_device(struct hk_txn *txn, const uint8_t *serial, uint64_t now)
+enum hk_error hk_store_lose_device(struct hk_txn *txn, uint64_t slot, uint64_t now)
 {
     struct hk_device device;
-    enum hk_error error = hk_store_get_device(txn, serial, &device);
-    return error != HK_OK ? error : hk_store_revoke_device(txn, device.account, serial, NULL, 0, now);
+    enum hk_error error = one_device(txn, &device, DEVICE_COLUMNS "WHERE d.slot = ?", HK_ARGS(HK_U(slot)));
+    return error != HK_OK ? error : hk_store_revoke_device(txn, device.account, device.serial, NULL, 0, now);
 }
 
 enum hk_error hk_store_is_revoked(struct hk_txn *txn, const uint8_t *serial, bool *revoked)

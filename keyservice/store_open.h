@@ -63,16 +63,15 @@ HK_CHECK enum hk_error hk_store_set_generation(struct hk_txn *txn, uint64_t gene
 HK_CHECK enum hk_error hk_store_log_generation(struct hk_txn *txn, uint64_t *generation);
 HK_CHECK enum hk_error hk_store_set_log_generation(struct hk_txn *txn, uint64_t generation);
 
-/* Calls `each` with the slot and serial of every device that has one, until it returns an error, which is
+/* Calls `each` with the slot of every device that has one, in order, until it returns an error, which is
  * returned. */
 HK_CHECK enum hk_error hk_store_each_slot(struct hk_txn *txn, void *context,
-                                          enum hk_error (*each)(void *context, uint64_t slot,
-                                                                const uint8_t *serial));
+                                          enum hk_error (*each)(void *context, uint64_t slot));
 /* Calls `each` with every account's id. */
 HK_CHECK enum hk_error hk_store_each_account(struct hk_txn *txn, void *context,
                                              enum hk_error (*each)(void *context, const uint8_t *id));
-/* Marks a device revoked because its slot is erased. */
-HK_CHECK enum hk_error hk_store_lose_device(struct hk_txn *txn, const uint8_t *serial, uint64_t now);
+/* Marks the device of a slot revoked because the slot is erased. */
+HK_CHECK enum hk_error hk_store_lose_device(struct hk_txn *txn, uint64_t slot, uint64_t now);
 /* The database's own consistency: HK_INTERNAL and a sentence if it is damaged. */
 HK_CHECK enum hk_error hk_store_integrity(struct hk_txn *txn, char reason[256]);
 
