@@ -13,8 +13,8 @@
 #define ROWS_MAX 128
 
 static const char usage[] =
-    "usage: halfkey-bench [--filter TEXT] [--time SECONDS] [--quick] [--growth] [--service ADDRESS]\n"
-    "                     [--json] [--html FILE] [--compare OLD.json] [--list]\n"
+    "usage: halfkey-bench [--filter TEXT] [--time SECONDS] [--quick] [--growth [--accounts N]]\n"
+    "                     [--service ADDRESS] [--json] [--html FILE] [--compare OLD.json] [--list]\n"
     "                     [--programs DIR] [--directory DIR]\n"
     "\n"
     "Measures share operations, each beside a baseline in the same run, and prints the ratio.\n"
@@ -22,8 +22,8 @@ static const char usage[] =
     "  --filter TEXT      only rows whose name holds TEXT\n"
     "  --time SECONDS     about how long to measure each row (default 6)\n"
     "  --quick            0.5 seconds for each row, and smaller figures where a row has any to choose\n"
-    "  --growth           only the rows of growth: stores of up to a million accounts; minutes and "
-    "gigabytes\n"
+    "  --growth           only the rows of growth: stores of up to a million accounts; takes long\n"
+    "  --accounts N       in the largest of those stores (default 1000000, with --quick 10000)\n"
     "  --service ADDRESS  measure a service that runs, with an account made for it and revoked afterwards\n"
     "  --json             print one list of rows and nothing else\n"
     "  --html FILE        write a page with the table and plots\n"
@@ -97,19 +97,13 @@ static int run_rows(const struct arguments *arguments)
 static bool read_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"filter", required_argument, NULL, 'f'},
-        {"time", required_argument, NULL, 't'},
-        {"quick", no_argument, NULL, 'q'},
-        {"growth", no_argument, NULL, 'g'},
-        {"service", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {"html", required_argument, NULL, 'm'},
-        {"compare", required_argument, NULL, 'c'},
-        {"list", no_argument, NULL, 'l'},
-        {"programs", required_argument, NULL, 'p'},
-        {"directory", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"filter", required_argument, NULL, 'f'},   {"time", required_argument, NULL, 't'},
+        {"quick", no_argument, NULL, 'q'},          {"growth", no_argument, NULL, 'g'},
+        {"accounts", required_argument, NULL, 'a'}, {"service", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},           {"html", required_argument, NULL, 'm'},
+        {"compare", required_argument, NULL, 'c'},  {"list", no_argument, NULL, 'l'},
+        {"programs", required_argument, NULL, 'p'}, {"directory", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     double seconds = 0;
     struct bench_settings *settings = &arguments->settings;
@@ -127,6 +121,11 @@ static bool read_arguments(struct arguments *arguments, int argc, char **argv)
             if (!(seconds > 0) || seconds > 600) {
                 return false;
             }
+        } else if (option == 'a') {
+            settings->accounts = strtoul(optarg, NULL, 10);
+            if (settings->accounts <= 1000 || settings->accounts > 100000000) {
+                return false;
+            }
         } else if (n < sizeof(texts) / sizeof(*texts) && texts[n] != NULL) {
             *texts[n] = optarg;
         } else if (n < sizeof(flags) / sizeof(*flags) && flags[n] != NULL) {
@@ -139,6 +138,7 @@ static bool read_arguments(struct arguments *arguments, int argc, char **argv)
         }
     }
     settings->seconds = seconds > 0 ? seconds : settings->quick ? 0.5 : 6;
+    settings->accounts = settings->accounts != 0 ? settings->accounts : settings->quick ? 10000 : 1000000;
     return optind == argc;
 }
 

@@ -147,20 +147,27 @@ static void draw_plot(FILE *out, const struct bench_plot *plot)
 
 /* --- the table --- */
 
+/* A figure with as many digits as say something. */
+static const char *figure(char out[32], double value)
+{
+    snprintf(out, 32, value >= 100 ? "%.0f" : value >= 10 ? "%.1f" : "%.2f", value);
+    return out;
+}
+
 static void draw_row(FILE *out, const struct bench_line *line)
 {
     const struct bench_row *row = line->row;
     const struct bench_result *result = &line->result;
+    char median[32], p10[32], p90[32];
     fprintf(out,
-            "<tr><td>%s<br><small>%s</small></td><td class=\"n\">%.4g %s<br><small>%.4g &ndash; "
-            "%.4g</small></td>",
-            row->name, row->baseline, result->thing.median * row->scale, row->unit,
-            result->thing.p10 * row->scale, result->thing.p90 * row->scale);
+            "<tr><td>%s<br><small>%s</small></td><td class=\"n\">%s %s<br><small>%s &ndash; %s</small></td>",
+            row->name, row->baseline, figure(median, result->thing.median * row->scale), row->unit,
+            figure(p10, result->thing.p10 * row->scale), figure(p90, result->thing.p90 * row->scale));
     if (result->ratio.median > 0) {
         fprintf(out,
-                "<td class=\"n\">%.4g %s</td><td class=\"n\">%.2f<br><small>%.2f &ndash; %.2f</small></td>",
-                result->baseline.median * row->scale, row->unit, result->ratio.median, result->ratio.p10,
-                result->ratio.p90);
+                "<td class=\"n\">%s %s</td><td class=\"n\">%.2f<br><small>%.2f &ndash; %.2f</small></td>",
+                figure(median, result->baseline.median * row->scale), row->unit, result->ratio.median,
+                result->ratio.p10, result->ratio.p90);
     } else {
         fprintf(out, "<td></td><td></td>");
     }

@@ -13,6 +13,7 @@ struct bench_settings {
     bool quick;            /* smaller figures where a row has any to choose */
     const char *programs;  /* folder of halfkeyd and halfkey, for rows that start them */
     const char *directory; /* for what a row writes; on a real disk, since commits are measured */
+    size_t accounts;       /* in the largest store of the rows of growth */
     const char *service;   /* the address of a running service to measure; NULL: rows start their own */
     bool talk;             /* progress on standard error */
 };

@@ -10,7 +10,7 @@
 #define CONNECTIONS 100 /* each another device, spread over the store */
 #define SIZES 3
 
-static const size_t sizes[SIZES] = {1000, 100000, 1000000}, quick_sizes[SIZES] = {100, 1000, 10000};
+static const size_t sizes[SIZES] = {1000, 100000, 1000000};
 
 struct growth {
     struct bench_arena arena[2]; /* the smallest, and the one beside it */
@@ -65,19 +65,19 @@ static void close_store(struct growth *row, int which)
 bool bench_growth_cost(struct bench_result *result, const struct bench_settings *settings)
 {
     static struct growth row;
-    const size_t *wanted = settings->quick ? quick_sizes : sizes;
     memset(&row, 0, sizeof(row));
-    bool fine = settings->service == NULL && open_store(&row, 0, settings, wanted[0]);
-    for (size_t i = 1; i < SIZES && fine; i++) {
-        fine = open_store(&row, 1, settings, wanted[i]) &&
+    bool fine = settings->service == NULL && open_store(&row, 0, settings, sizes[0]);
+    for (size_t i = 1; i < SIZES && fine && sizes[i - 1] < settings->accounts; i++) {
+        size_t size = sizes[i] < settings->accounts ? sizes[i] : settings->accounts;
+        fine = open_store(&row, 1, settings, size) &&
                bench_measure_samples(result, &(struct bench_samples){.take = take_growth,
                                                                      .context = &row,
                                                                      .seconds = settings->seconds});
         if (fine && i == 1) {
-            bench_plot_add(BENCH_PLOT_STORE, "decrypt, us", (double)wanted[0], 1e6 * result->baseline.median);
+            bench_plot_add(BENCH_PLOT_STORE, "decrypt, us", (double)sizes[0], 1e6 * result->baseline.median);
         }
         if (fine) {
-            bench_plot_add(BENCH_PLOT_STORE, "decrypt, us", (double)wanted[i], 1e6 * result->thing.median);
+            bench_plot_add(BENCH_PLOT_STORE, "decrypt, us", (double)size, 1e6 * result->thing.median);
             started = row.arena[1].service.started;
         }
         close_store(&row, 1);

@@ -42,9 +42,9 @@ const struct bench_row bench_rows[] = {
     {"memory of a connected device", "8 KiB", "KiB", 1.0 / 1024, 1, 0, bench_connected_memory},
     {"revocation under load", "one durable commit", "us", 1e6, 2, 0, bench_revocation},
     {"halfkey decrypt, 256 MiB", "stock age -d with a plain key", "ms", 1e3, 2.0, 0, bench_decrypt_file},
-    {"cost at 10^6 accounts", "the same at 10^3, processor time of the service", "us", 1e6, 1.15,
+    {"cost in the largest store", "the same at 10^3, processor time of the service", "us", 1e6, 1.15,
      BENCH_GROWTH, bench_growth_cost},
-    {"start-up at 10^6 accounts", "one second", "ms", 1e3, 1, BENCH_GROWTH, bench_growth_start},
+    {"start-up of the largest store", "one second", "ms", 1e3, 1, BENCH_GROWTH, bench_growth_start},
 };
 
 const size_t bench_row_count = sizeof(bench_rows) / sizeof(*bench_rows);
