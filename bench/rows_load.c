@@ -35,9 +35,23 @@ static bool share_in_process(struct throughput *row)
     return hk_agree_share(&hk_agree_x25519, share, &row->eighth, row->points[0], 1) == HK_OK;
 }
 
-static double answered(const struct throughput *row, const struct bench_load_result *result)
+/* Wall seconds between two answers. */
+static bool wall_per_answer(struct bench_load *load, const struct bench_load_plan *plan, double *each)
 {
-    return (double)(row->plan.mix.points > 1 ? result->all_points : result->all);
+    struct bench_load_result result;
+    struct bench_load_plan longer = *plan;
+    for (; longer.seconds < 60;
+         longer.seconds *= 4) { /* on a busy machine there may be none in a short time */
+        if (!bench_load_run(load, &longer, &result)) {
+            return false;
+        }
+        bench_load_free(&result);
+        if (result.answers > 0) {
+            *each = result.seconds / (double)result.answers;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Processor seconds of the service for one share; of a service elsewhere, wall seconds between two answers.
@@ -46,26 +60,25 @@ static bool take_throughput(void *context, double *thing, double *baseline)
 {
     struct throughput *row = context;
     struct bench_load_result result;
-    bool here = row->arena.service.pid != 0;
+    *baseline = 0;
+    if (row->arena.service.pid == 0) {
+        return wall_per_answer(row->load, &row->plan, thing);
+    }
     double before = bench_service_cpu(&row->arena.service);
     if (!bench_load_run(row->load, &row->plan, &result)) {
         return false;
     }
-    double spent = here ? bench_service_cpu(&row->arena.service) - before : result.seconds;
-    double count = here ? answered(row, &result) : (double)result.answers;
+    double spent = bench_service_cpu(&row->arena.service) - before;
     bench_load_free(&result);
-    *thing = count > 0 ? spent / count : 0;
-    *baseline = 0;
-    if (here) {
-        double start = bench_now(BENCH_CPU);
-        for (int i = 0; i < BASELINE_SHARES; i++) {
-            if (!share_in_process(row)) {
-                return false;
-            }
+    *thing = spent / (double)(row->plan.mix.points > 1 ? result.all_points : result.all);
+    double start = bench_now(BENCH_CPU);
+    for (int i = 0; i < BASELINE_SHARES; i++) {
+        if (!share_in_process(row)) {
+            return false;
         }
-        *baseline = (bench_now(BENCH_CPU) - start) / BASELINE_SHARES;
     }
-    return count > 0;
+    *baseline = (bench_now(BENCH_CPU) - start) / BASELINE_SHARES;
+    return result.all > 0;
 }
 
 static bool throughput_start(struct throughput *row, const struct bench_settings *settings,
@@ -146,24 +159,6 @@ struct curve {
     struct bench_load_plan plan;
     size_t connections;
 };
-
-static bool wall_per_answer(struct bench_load *load, const struct bench_load_plan *plan, double *each)
-{
-    struct bench_load_result result;
-    struct bench_load_plan longer = *plan;
-    for (; longer.seconds < 60;
-         longer.seconds *= 4) { /* on a busy machine there may be none in a short time */
-        if (!bench_load_run(load, &longer, &result)) {
-            return false;
-        }
-        bench_load_free(&result);
-        if (result.answers > 0) {
-            *each = result.seconds / (double)result.answers;
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool take_curve(void *context, double *thing, double *baseline)
 {
