@@ -126,6 +126,7 @@ bool bench_enrolment(struct bench_result *result, const struct bench_settings *s
 /* --- bulk encryption --- */
 
 #define MIB ((size_t)1 << 20)
+#define FILE_MIB 64
 
 struct bulk {
     uint8_t block[MIB], out[MIB + 16];
@@ -144,19 +145,23 @@ static enum hk_error read_block(void *context, uint8_t *out, size_t max, size_t 
 
 static enum hk_error write_block(void *context, const uint8_t *data, size_t size)
 {
-    struct bulk *bulk = context;
-    memcpy(bulk->out, data, size < MIB ? size : MIB);
+    struct bulk *bulk = context; /* where it goes from here is not the cipher's business */
+    bulk->out[0] ^= data[size - 1];
     return HK_OK;
 }
 
-/* `times` MiB as one file. */
+/* One file of 64 MiB each time. */
 static bool run_bulk(void *context, size_t times)
 {
     struct bulk *bulk = context;
     static const uint8_t key[32] = {1};
-    bulk->left = times * MIB;
-    return hk_age_payload_seal(key, &(struct hk_source){.context = bulk, .read = read_block},
-                               &(struct hk_sink){.context = bulk, .write = write_block}) == HK_OK;
+    bool fine = true;
+    for (; fine && times > 0; times--) {
+        bulk->left = FILE_MIB * MIB;
+        fine = hk_age_payload_seal(key, &(struct hk_source){.context = bulk, .read = read_block},
+                                   &(struct hk_sink){.context = bulk, .write = write_block}) == HK_OK;
+    }
+    return fine;
 }
 
 static bool run_cipher(void *context, size_t times)
@@ -166,7 +171,7 @@ static bool run_cipher(void *context, size_t times)
     EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     int size = 0, rest = 0;
     bool fine = cipher != NULL;
-    while (fine && times-- > 0) {
+    for (size_t left = times * FILE_MIB; fine && left > 0; left--) {
         fine = EVP_EncryptInit_ex(cipher, EVP_chacha20_poly1305(), NULL, key, nonce) == 1 &&
                EVP_EncryptUpdate(cipher, bulk->out, &size, bulk->block, (int)MIB) == 1 &&
                EVP_EncryptFinal_ex(cipher, bulk->out + size, &rest) == 1 &&
@@ -180,7 +185,7 @@ bool bench_bulk(struct bench_result *result, const struct bench_settings *settin
 {
     static struct bulk bulk;
     hk_random(bulk.block, sizeof(bulk.block));
-    return bench_measure(result, &(struct bench_plan){.clock = BENCH_WALL,
+    return bench_measure(result, &(struct bench_plan){.clock = BENCH_CPU,
                                                       .thing = run_bulk,
                                                       .baseline = run_cipher,
                                                       .context = &bulk,
