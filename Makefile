@@ -107,6 +107,7 @@ attack: tests
 # Where a test names a count, the others run a tenth of it or less; this runs it all. Hours, maybe.
 soak: tests
 	@BUILD=$(BUILD) HK_SCALE=100 LIMIT=36000 tests/check unit attack
+	@BUILD=$(BUILD) HK_EVERY=1 tests/e2e/kills.sh
 e2e: tests
 	@BUILD=$(BUILD) tests/check e2e
 layering: tests

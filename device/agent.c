@@ -17,6 +17,7 @@
 
 #include "device/agent_core.h"
 #include "device/lock.h"
+#include "device/refresh_policy.h"
 
 #define REQUEST_MAX (192 * 1024)
 #define ANSWER_MAX (256 * 1024)
@@ -210,6 +211,7 @@ static void serve_all(int listener)
             atomic_store(&the_core->stopping, true);
         }
         lock_when_idle();
+        hk_refresh_tick(the_core);
     }
 }
 
@@ -251,6 +253,8 @@ static enum hk_error make_core(const struct hk_agent_settings *settings, const s
     pthread_mutex_init(&the_core->saving, NULL);
     atomic_init(&the_core->stopping, false);
     atomic_init(&the_core->unsettled, false);
+    atomic_init(&the_core->refreshing, false);
+    atomic_init(&the_core->refresh_not_before, 0);
     atomic_init(&the_core->last_command, now());
     return HK_OK;
 }

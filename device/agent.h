@@ -7,16 +7,25 @@
 #define HALFKEY_DEVICE_AGENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "crypto/error.h"
 
 #define HK_AGENT_IDLE_SECONDS 900
 #define HK_AGENT_CONNECTIONS 64
 
+/* When the agent refreshes this device's halves by itself (refresh_policy.h); 0: not for this reason. */
+#define HK_REFRESH_USES 10000
+#define HK_REFRESH_SECONDS (7 * 86400)
+struct hk_refresh_policy {
+    uint64_t uses, seconds; /* since the last refresh */
+};
+
 struct hk_agent_settings {
     unsigned idle_seconds; /* locks itself after so long without a command; 0 never */
     int timeout_ms;        /* for each call to the service; 0: HK_TIMEOUT_MS */
-    bool daemon;           /* started by a command: detach, and say nothing */
+    struct hk_refresh_policy refresh;
+    bool daemon; /* started by a command: detach, and say nothing */
 };
 
 /* Runs until SIGTERM, SIGINT or HK_AGENT_STOP; HK_OK then. HK_CONFLICT if another agent holds the folder,

@@ -158,7 +158,7 @@ enum hk_error hk_core_resume(struct hk_core *core)
         error = hk_core_set_up_ecdsa(core);
     }
     if (error == HK_OK) {
-        atomic_store(&core->unsettled, false);
+        atomic_store(&core->unsettled, core->state->enrolment.open); /* until it has ended in some way */
     }
     return error;
 }

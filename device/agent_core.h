@@ -42,6 +42,8 @@ struct hk_core {
     /* not under the gate */
     atomic_bool stopping;
     atomic_llong last_command; /* CLOCK_BOOTTIME, seconds */
+    atomic_bool refreshing;    /* refresh_policy.c: its thread runs */
+    atomic_llong refresh_not_before;
 };
 
 /* What an operation is given. */
@@ -122,6 +124,10 @@ HK_CHECK enum hk_error hk_account_sign_revocation(struct hk_core *core, const ui
  * newer one. */
 typedef enum hk_error (*hk_profile_change)(void *argument, struct hk_profile *profile);
 HK_CHECK enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument);
+
+/* Tells the service to revoke the device that the certificate is of (op_device.c); it may be told twice. */
+HK_CHECK enum hk_error hk_core_send_revocation(struct hk_core *core,
+                                               const struct hk_state_certificate *certificate);
 
 /* The whole refresh, steps 1 to 6, or what is left of one (op_refresh.c). HK_LOCKED while an enrolment is
  * open. */

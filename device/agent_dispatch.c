@@ -139,6 +139,10 @@ static enum hk_error run(struct hk_op_call *call, const struct row *row)
     }
     if (error == HK_OK) {
         error = functions[row->op].run(call);
+        if (error != HK_OK && !functions[row->op].shared && core->state != NULL &&
+            core->state->phase == HK_PHASE_ACTIVE) {
+            atomic_store(&core->unsettled, true); /* a part of the change may be done */
+        }
     }
     pthread_rwlock_unlock(&core->gate);
     return error;

@@ -41,6 +41,10 @@ HK_CHECK enum hk_error hk_approval_relay(struct hk_core *core, const uint8_t gat
  * closes the state's enrolment. Every step may be done again. */
 HK_CHECK enum hk_error hk_approval_conclude(struct hk_core *core);
 
+/* Ends the enrolment that the state has open, before another one begins: concludes it if the new device is
+ * active, else revokes it. Its approval, if it is still waited for, is told so. */
+HK_CHECK enum hk_error hk_approval_end_open(struct hk_core *core);
+
 /* Answers the device that comes with this invitation, in a thread of its own, so that it can show its words
  * before the user turns to `device approve`. Ends with the invitation. The gate is held by the caller. */
 HK_CHECK enum hk_error hk_approval_attend(struct hk_core *core, const uint8_t gate_hash[32]);

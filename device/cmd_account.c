@@ -232,16 +232,39 @@ int hk_cmd_state(const struct hk_call *call)
 
 /* ---- the agent ---- */
 
-/* A number of seconds, or with s, m, h behind it. */
-static bool parse_seconds(const char *text, unsigned *seconds)
+/* A number, of seconds also with s, m, h behind it. */
+static bool parse_number(const char *text, uint64_t *number, bool is_time)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    unsigned long unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
-    if (*end && strchr("smh", *end))
+    unsigned long unit = is_time && *end == 'h' ? 3600 : is_time && *end == 'm' ? 60 : 1;
+    if (is_time && *end && strchr("smh", *end))
         end++;
-    *seconds = (unsigned)(value * unit);
+    *number = value * unit;
     return *text >= '0' && *text <= '9' && !*end && value <= 1000000;
+}
+
+/* What is set for the agent; the rest stays as it is. An exit status. */
+static int read_settings(const struct hk_call *call, struct hk_agent_settings *settings)
+{
+    uint64_t idle = settings->idle_seconds;
+    const struct {
+        const char *name;
+        uint64_t *number;
+        bool is_time;
+    } rows[] = {{"timeout", &idle, true},
+                {"refresh-time", &settings->refresh.seconds, true},
+                {"refresh-uses", &settings->refresh.uses, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = hk_call_setting(call, rows[i].name);
+        if (text && !parse_number(text, rows[i].number, rows[i].is_time))
+            return hk_fail_text(HK_EXIT_USAGE,
+                                rows[i].is_time ? "--%s is a time such as 90, 15m or 8h; 0 is never"
+                                                : "--%s is a number; 0 is never",
+                                rows[i].name);
+    }
+    settings->idle_seconds = (unsigned)idle;
+    return 0;
 }
 
 static int stop_agent(void)
@@ -259,8 +282,8 @@ static int stop_agent(void)
 int hk_cmd_agent(const struct hk_call *call)
 {
     struct hk_agent_settings settings = {.idle_seconds = HK_AGENT_IDLE_SECONDS,
+                                         .refresh = {HK_REFRESH_USES, HK_REFRESH_SECONDS},
                                          .daemon = hk_call_option(call, "daemon") != NULL};
-    const char *timeout = hk_call_setting(call, "timeout");
     char reason[256] = "";
     if (hk_call_option(call, "stop"))
         return stop_agent();
@@ -272,8 +295,9 @@ int hk_cmd_agent(const struct hk_call *call)
         hk_console_close(&console);
         return status;
     }
-    if (timeout && !parse_seconds(timeout, &settings.idle_seconds))
-        return hk_fail_text(HK_EXIT_USAGE, "--timeout is a time such as 90, 15m or 8h; 0 is never");
+    int status = read_settings(call, &settings);
+    if (status)
+        return status;
     enum hk_error error = hk_agent_run(&settings, reason);
     /* Whoever started it reads this, and says the rest. */
     if (error && settings.daemon) {

@@ -7,9 +7,11 @@
 
 #include "crypto/secret.h"
 #include "device/cmd.h"
+#include "device/invitation.h"
 #include "device/json.h"
 #include "device/prompt.h"
 #include "device/revoke_stranger.h"
+#include "protocol/address.h"
 #include "protocol/udf.h"
 #include "protocol/words.h"
 
@@ -108,15 +110,45 @@ static int join_finish(struct hk_console *console)
     return hk_keep_certificate(device, answer, false);
 }
 
-static int join(struct hk_console *console, char *passphrase)
+/* This device, enrolled with this very code: only the answer was lost. */
+static bool is_joined(const struct hk_call *call, const struct hk_agent_message *answer)
+{
+    struct hk_invitation invitation;
+    HK_WIPE_AT_EXIT(invitation);
+    char device[HK_NAME_MAX + 1];
+    const char *reason;
+    hk_agent_text(answer, HK_A_DEVICE, device, sizeof device);
+    return hk_agent_u64(answer, HK_A_STATE) == HK_AGENT_UNLOCKED && hk_agent_has(answer, HK_A_ACCOUNT) &&
+           hk_invitation_parse(&invitation, call->arguments[0], &reason) == HK_OK &&
+           memcmp(invitation.account, answer->value[HK_A_ACCOUNT].data, HK_ACCOUNT_BYTES) == 0 &&
+           strcmp(device, hk_call_setting(call, "device")) == 0;
+}
+
+/* The agent's state, unlocked if there is one: a join that a crash cut short is in the sealed file. */
+static enum hk_error ask_state(struct hk_console *console)
 {
     (void)!hk_console_request(console, HK_AGENT_STATUS);
-    enum hk_error error = hk_console_try(console);
+    enum hk_error error = hk_agent_call(console->client, 0);
+    if (error || hk_agent_u64(hk_console_answer(console), HK_A_STATE) != HK_AGENT_SEALED)
+        return error;
+    (void)!hk_console_request(console, HK_AGENT_UNLOCK);
+    error = hk_console_try(console);
+    if (error)
+        return error;
+    (void)!hk_console_request(console, HK_AGENT_STATUS);
+    return hk_agent_call(console->client, 0);
+}
+
+static int join(struct hk_console *console, char *passphrase)
+{
+    enum hk_error error = ask_state(console);
     if (error)
         return hk_console_fail(console, error);
     /* A join that was cut off goes on where it was; its code is used up. */
-    bool unfinished = hk_agent_u64(hk_console_answer(console), HK_A_STATE) == HK_AGENT_UNFINISHED;
-    int status = unfinished ? 0 : join_begin(console, passphrase);
+    const struct hk_agent_message *answer = hk_console_answer(console);
+    bool goes_on =
+        hk_agent_u64(answer, HK_A_STATE) == HK_AGENT_UNFINISHED || is_joined(console->call, answer);
+    int status = goes_on ? 0 : join_begin(console, passphrase);
     return status ? status : join_finish(console);
 }
 
@@ -347,12 +379,16 @@ int hk_cmd_revoke(const struct hk_call *call)
         return hk_fail_text(HK_EXIT_USAGE, "word %u is none of a code", wrong);
     if (error)
         return hk_fail_text(HK_EXIT_USAGE, "a code has %d words", HK_CODE_WORDS);
+    struct hk_address address;
+    const char *reason;
+    if (hk_address_parse(&address, hk_call_setting(call, "service"), &reason))
+        return hk_fail_text(HK_EXIT_USAGE, "--service is an address such as 'halfkeyd address' prints");
     hk_waiting_begin();
     error = hk_revoke_as_stranger(hk_call_setting(call, "service"), path ? certificate : NULL, size,
                                   path ? NULL : code, 0);
     hk_waiting_end();
-    if (error == HK_BAD_ENCODING)
-        return hk_fail_text(HK_EXIT_USAGE, "--service is an address such as 'halfkeyd address' prints");
+    if (error == HK_BAD_ENCODING && path)
+        return hk_fail_text(HK_EXIT_FAILED, "%s: this is not a revocation certificate", path);
     if (error)
         return hk_fail(error, "revoke");
     puts("The device is revoked.");

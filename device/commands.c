@@ -42,6 +42,8 @@ const struct hk_command hk_commands[] = {
      "Run the agent that holds the unlocked halves; other commands start it by themselves.", hk_cmd_agent,
      .options = {{"timeout", 0, "TIME",
                   "lock after so long without a command: 90, 15m (default), 8h, 0 never", false},
+                 {"refresh-time", 0, "TIME", "make new halves after so long: 168h (default), 0 never", false},
+                 {"refresh-uses", 0, "N", "and after so many uses: 10000 (default), 0 never", false},
                  {"print-socket", 0, NULL, "print the path of the agent's socket and end", false},
                  {"stop", 0, NULL, "end the agent that runs", false},
                  {"daemon", 0, NULL, "go into the background", false}}},

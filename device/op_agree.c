@@ -6,6 +6,7 @@
 #include "crypto/dleq.h"
 #include "crypto/suite.h"
 #include "device/agent_core.h"
+#include "device/refresh_policy.h"
 #include "device/masks.h"
 #include "protocol/sid.h"
 
@@ -297,7 +298,7 @@ enum hk_error hk_op_agree(struct hk_op_call *call)
     batch->prove = hk_agent_u64(call->request, HK_A_PROVE) != 0;
     error = agree_with_keys(call, batch);
     if (error == HK_OK) {
-        __atomic_store_n(&call->core->state->last_use, (uint64_t)time(NULL), __ATOMIC_RELAXED);
+        hk_refresh_count_use(call->core->state);
     }
     batch_give(batch);
     return error;

@@ -590,6 +590,33 @@ enum hk_error hk_resume_enrolment(struct hk_core *core)
     return error == HK_NOT_FOUND || error == HK_REVOKED ? give_up(core) : error;
 }
 
+/* Its certificate ends it at the service, where it would otherwise keep keys and epoch locked until it
+ * expires. */
+static enum hk_error revoke_open(struct hk_core *core)
+{
+    struct hk_state_enrolment *enrolment = &core->state->enrolment;
+    struct hk_state_certificate *certificate = hk_state_certificate(core->state, enrolment->serial);
+    if (certificate == NULL) {
+        return HK_INTERNAL;
+    }
+    certificate->revoked = true;
+    enum hk_error error = hk_core_save(core, "enrol/end");
+    return error == HK_OK ? hk_core_send_revocation(core, certificate) : error;
+}
+
+enum hk_error hk_approval_end_open(struct hk_core *core)
+{
+    enum hk_error error = ask_status(core);
+    if (error == HK_OK) {
+        return hk_approval_conclude(core);
+    }
+    if (error == HK_AGAIN) {
+        error = revoke_open(core);
+        error = error == HK_OK ? HK_REVOKED : error;
+    }
+    return error == HK_NOT_FOUND || error == HK_REVOKED ? give_up(core) : error;
+}
+
 /* ---- the answer ---- */
 
 static enum hk_error say_no(struct hk_core *core, struct hk_approval *approval)
@@ -640,6 +667,9 @@ static enum hk_error say_yes(struct hk_op_call *call, struct hk_approval *approv
         enum hk_error saved = give_up(core);
         return hk_op_fail(call, saved == HK_OK ? HK_TIMEOUT : saved,
                           "the new device did not finish; make another invitation");
+    }
+    if (error == HK_CONFLICT) {
+        return hk_op_fail(call, error, "this enrolment was ended by another invitation");
     }
     if (error == HK_OK) {
         error = hk_approval_conclude(core);

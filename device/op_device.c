@@ -112,21 +112,15 @@ static enum hk_error apply_rename(void *argument, struct hk_profile *profile)
 
 enum hk_error hk_op_device_rename(struct hk_op_call *call)
 {
-    struct hk_state *state = call->core->state;
     struct rename names;
     hk_agent_text(call->request, HK_A_DEVICE, names.from, sizeof(names.from));
     hk_agent_text(call->request, HK_A_NAME, names.to, sizeof(names.to));
-    bool own = strcmp(names.from, state->name) == 0;
     enum hk_error error = hk_core_next_profile(call->core, apply_rename, &names);
     if (error == HK_NOT_FOUND) {
         return hk_op_fail(call, error, "there is no device '%s'; see 'halfkey device list'", names.from);
     }
     if (error == HK_EXISTS) {
         return hk_op_fail(call, error, "there is a device '%s' already", names.to);
-    }
-    if (error == HK_OK && own) {
-        memcpy(state->name, names.to, sizeof(state->name));
-        error = hk_core_save(call->core, "rename");
     }
     return error;
 }
@@ -147,7 +141,7 @@ static enum hk_error remove_device(void *argument, struct hk_profile *profile)
     return HK_NOT_FOUND; /* not listed any more: there is nothing to sign */
 }
 
-static enum hk_error send_revocation(struct hk_core *core, const struct hk_state_certificate *certificate)
+enum hk_error hk_core_send_revocation(struct hk_core *core, const struct hk_state_certificate *certificate)
 {
     struct hk_exchange *exchange;
     enum hk_error error = hk_exchange_new(&exchange, core->client);
@@ -215,7 +209,7 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
     error = hk_core_save(core, "revoke.mark");
     hk_core_identify(core);
     if (error == HK_OK) {
-        error = send_revocation(core, certificate);
+        error = hk_core_send_revocation(core, certificate);
     }
     if (error != HK_OK) {
         return hk_op_fail(call, error,

@@ -321,6 +321,17 @@ static enum hk_error answer(struct hk_op_call *call)
     return put ? HK_OK : HK_NO_MEMORY;
 }
 
+/* The same command again, whose answer may have been lost on its way: it is answered again. */
+static bool is_repeat(const struct hk_op_call *call)
+{
+    const struct hk_state *state = call->core->state;
+    char device[HK_NAME_MAX + 1], service[HK_ADDRESS_MAX + 1];
+    hk_agent_text(call->request, HK_A_DEVICE, device, sizeof(device));
+    hk_agent_text(call->request, HK_A_SERVICE, service, sizeof(service));
+    return state->phase == HK_PHASE_ACTIVE && state->role == HK_ROLE_ADMIN &&
+           strcmp(state->name, device) == 0 && strcmp(state->address, service) == 0;
+}
+
 enum hk_error hk_op_init(struct hk_op_call *call)
 {
     struct hk_core *core = call->core;
@@ -339,6 +350,9 @@ enum hk_error hk_op_init(struct hk_op_call *call)
     }
     if (error != HK_OK) {
         return error;
+    }
+    if (core->state != NULL && is_repeat(call)) {
+        return answer(call);
     }
     if (core->state != NULL &&
         (core->state->phase == HK_PHASE_ACTIVE || core->state->phase == HK_PHASE_JOINING)) {

@@ -58,7 +58,10 @@ enum hk_error hk_op_invite(struct hk_op_call *call)
 {
     struct hk_core *core = call->core;
     if (core->state->enrolment.open) {
-        return hk_op_fail(call, HK_LOCKED, "another device is being enrolled; wait until it is done");
+        enum hk_error ended = hk_approval_end_open(core);
+        if (ended != HK_OK) {
+            return ended;
+        }
     }
     struct hk_approval *approval = hk_secret_new(sizeof(*approval));
     if (approval == NULL) {

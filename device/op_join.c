@@ -66,7 +66,8 @@ static enum hk_error relay(struct hk_core *core, struct joining *joining, enum h
     return error == HK_AGAIN ? HK_UNREACHABLE : error;
 }
 
-/* Waits for a step with the gate open. On an error of the wait the core may be another one's: leave. */
+/* Waits for a step with the gate open. HK_CONFLICT of the wait: the core is another join's by now, or
+ * nobody's. */
 static enum hk_error wait_for(struct hk_op_call *call, struct joining *joining, enum hk_join_step step,
                               uint8_t *out, size_t max, size_t *size)
 {
@@ -84,11 +85,11 @@ static enum hk_error wait_for(struct hk_op_call *call, struct joining *joining, 
         hk_core_wait_begin(core);
         (void)nanosleep(&pause, NULL);
         error = hk_core_wait_end(core);
+        if (error == HK_AGENT_LOCKED) {
+            return hk_op_fail(call, HK_CONFLICT, "this join was given up for another one, or locked");
+        }
         if (error != HK_OK) {
             return error;
-        }
-        if (core->joining != joining) {
-            return HK_AGENT_LOCKED;
         }
     }
 }
@@ -210,6 +211,7 @@ enum hk_error hk_op_join_begin(struct hk_op_call *call)
         return HK_NO_MEMORY;
     }
     core->joining = joining;
+    uint64_t locks = core->lock_count;
     error = parse_code(call, joining);
     if (error == HK_OK) {
         error = open_state(call, joining);
@@ -222,7 +224,7 @@ enum hk_error hk_op_join_begin(struct hk_op_call *call)
         error = words != NULL ? hk_join_words(&joining->join, words) : HK_NO_MEMORY;
     }
     if (error != HK_OK) {
-        if (core->joining == joining) {
+        if (core->lock_count == locks) { /* else it is forgotten already, and its memory may be another's */
             forget(core);
         }
         return error;
@@ -550,6 +552,7 @@ static enum hk_error receive_bundle(struct hk_op_call *call, struct joining *joi
 static enum hk_error finish(struct hk_op_call *call, struct joining *joining)
 {
     struct hk_core *core = call->core;
+    uint64_t locks = core->lock_count;
     struct finishing *finishing = hk_secret_new(sizeof(*finishing));
     enum hk_error error = finishing != NULL ? receive_bundle(call, joining, finishing) : HK_NO_MEMORY;
     if (error == HK_OK) {
@@ -563,7 +566,7 @@ static enum hk_error finish(struct hk_op_call *call, struct joining *joining)
         error = hk_core_save(core, "join.pending");
     }
     if (error != HK_OK) { /* nothing is stored */
-        if (core->joining == joining) {
+        if (core->lock_count == locks) {
             forget(core);
         }
         return error;

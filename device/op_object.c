@@ -128,13 +128,44 @@ static enum hk_error start_profile(struct hk_core *core, struct hk_profile *prof
     return HK_OK;
 }
 
-enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument)
+/* Drops the devices that the service says are revoked: by paper, by certificate, by another administrator. No
+ * profile that lists one is taken. Their certificates, where they are kept, count as used from now on. */
+static enum hk_error drop_revoked(struct hk_core *core, struct hk_profile *profile)
 {
-    struct work *work = malloc(sizeof(*work));
+    struct hk_exchange *exchange;
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_exchange_start(exchange, HK_OP_STATUS);
+    error = hk_client_call(core->client, exchange);
+    const struct hk_value *rows = &exchange->answer.value[HK_F_ROWS];
+    for (size_t i = 0; error == HK_OK && i < rows->count; i++) {
+        struct hk_device_row row;
+        error = hk_row_decode(&row, rows->items[i].data, rows->items[i].size) == HK_OK ? HK_OK : HK_BAD_PEER;
+        for (size_t k = 0; error == HK_OK && row.status == HK_STATUS_REVOKED && k < profile->device_count;
+             k++) {
+            if (memcmp(profile->devices[k].serial, row.serial, HK_ID_BYTES) == 0) {
+                struct hk_state_certificate *kept = hk_state_certificate(core->state, row.serial);
+                memmove(&profile->devices[k], &profile->devices[k + 1],
+                        (--profile->device_count - k) * sizeof(profile->devices[0]));
+                if (kept != NULL) {
+                    kept->revoked = true;
+                }
+            }
+        }
+    }
+    hk_exchange_free(core->client, exchange);
+    return error;
+}
+
+static enum hk_error sign_and_put(struct hk_core *core, hk_profile_change change, void *argument,
+                                  struct work *work, bool again)
+{
     size_t length;
-    enum hk_error error = work != NULL ? fetch(core) : HK_NO_MEMORY;
-    if (error == HK_OK) {
-        error = start_profile(core, &work->profile);
+    enum hk_error error = start_profile(core, &work->profile);
+    if (error == HK_OK && again) {
+        error = drop_revoked(core, &work->profile);
     }
     if (error == HK_OK) {
         error = change(argument, &work->profile);
@@ -146,8 +177,18 @@ enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change chang
         error = hk_account_sign(core, HK_TYPE_PROFILE, HK_BYTES(work->payload, length), work->signed_profile,
                                 sizeof(work->signed_profile), &work->size);
     }
+    return error == HK_OK ? put(core, work) : error;
+}
+
+enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument)
+{
+    struct work *work = malloc(sizeof(*work));
+    enum hk_error error = work != NULL ? fetch(core) : HK_NO_MEMORY;
     if (error == HK_OK) {
-        error = put(core, work);
+        error = sign_and_put(core, change, argument, work, false);
+    }
+    if (error == HK_CONFLICT) { /* it lists a device that is revoked */
+        error = sign_and_put(core, change, argument, work, true);
     }
     if (error == HK_OK) {
         error = hk_state_take_profile(core->state, work->signed_profile, work->size, NULL);

@@ -4,6 +4,7 @@
  * nothing happened; seed stored, ask (again); d' stored beside d, send nothing but the confirm. The caller
  * holds the gate alone, so nothing of this device is outstanding. */
 #include <string.h>
+#include <time.h>
 
 #include "crypto/random.h"
 #include "crypto/refresh.h"
@@ -148,6 +149,8 @@ static enum hk_error advance(struct hk_core *core, const struct work *work)
     state->epoch++;
     memcpy(state->tag, state->refresh.new_tag, HK_TAG_BYTES);
     state->must_refresh = false;
+    state->refreshed = (uint64_t)time(NULL);
+    state->uses = 0;
     drop_next(state);
     hk_core_identify(core);
     return hk_core_save(core, "refresh.done");

@@ -5,6 +5,7 @@
 #include "crypto/cosign.h"
 #include "crypto/suite.h"
 #include "device/agent_core.h"
+#include "device/refresh_policy.h"
 #include "protocol/seam.h"
 
 #define TRIES 3
@@ -156,7 +157,7 @@ enum hk_error hk_op_sign(struct hk_op_call *call)
     if (error != HK_OK) {
         return explain(call, error, name);
     }
-    __atomic_store_n(&call->core->state->last_use, (uint64_t)time(NULL), __ATOMIC_RELAXED);
+    hk_refresh_count_use(call->core->state);
     const struct hk_suite *suite = hk_suite_by_id(key->suite);
     uint8_t public_key[HK_FORM_BYTES_MAX];
     suite->form(public_key, key->public_key);

@@ -205,6 +205,10 @@ enum hk_error hk_op_status(struct hk_op_call *call)
     hk_agent_set_u64(call->answer, HK_A_TIMEOUT, core->settings.idle_seconds);
     if (!core->state)
         return look(call);
+    if (core->joining) { /* nothing is stored yet: another code begins anew */
+        hk_agent_set_u64(call->answer, HK_A_STATE, HK_AGENT_EMPTY);
+        return HK_OK;
+    }
     bool active = core->state->phase == HK_PHASE_ACTIVE;
     /* With a refresh half done nothing but its next step is sent, and that is not this operation's. */
     if (active && hk_agent_u64(call->request, HK_A_ONLINE) && !atomic_load(&core->unsettled))

@@ -144,6 +144,7 @@ struct hk_state {
     bool must_refresh; /* after an enrolment that this device made */
     struct hk_state_refresh refresh;
     struct hk_state_confirm confirm;
+    uint64_t refreshed, uses; /* when the last refresh was (0: never), and uses since */
     uint64_t last_use, stale_copy_seen;
     /* pending join: what enrol-confirm names */
     uint8_t join_transcript[HK_NAME_BYTES];

@@ -144,7 +144,7 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
 {
     struct hk_cbor_writer writer;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, 25 + (size_t)state->enrolment.open + (size_t)state->confirm.kept +
+    hk_cbor_put_map(&writer, 27 + (size_t)state->enrolment.open + (size_t)state->confirm.kept +
                                  (size_t)state->has_ring);
     hk_put_uint_field(&writer, 1, state->phase);
     hk_put_bytes_field(&writer, 2, state->account, HK_ACCOUNT_BYTES);
@@ -176,6 +176,8 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
     if (state->has_ring) {
         hk_put_bytes_field(&writer, 28, state->ring, sizeof(state->ring));
     }
+    hk_put_uint_field(&writer, 29, state->refreshed);
+    hk_put_uint_field(&writer, 30, state->uses);
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -359,7 +361,7 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     struct hk_cbor_reader reader;
     hk_wipe(out, sizeof(*out));
     hk_cbor_reader_init(&reader, data, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 28);
+    struct hk_fields fields = hk_fields_begin(&reader, 30);
     out->phase = (enum hk_state_phase)hk_fields_uint(&fields, 1, HK_PHASE_ACTIVE);
     hk_fields_fixed(&fields, 2, out->account, HK_ACCOUNT_BYTES);
     hk_fields_name(&fields, 3, out->address, HK_ADDRESS_MAX);
@@ -392,6 +394,10 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     out->has_ring = hk_fields_has(&fields, 28);
     if (out->has_ring) {
         hk_fields_fixed(&fields, 28, out->ring, sizeof(out->ring));
+    }
+    if (hk_fields_has(&fields, 29)) {
+        out->refreshed = hk_fields_uint(&fields, 29, UINT64_MAX);
+        out->uses = hk_fields_uint(&fields, 30, UINT64_MAX);
     }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);

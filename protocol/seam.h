@@ -2,7 +2,8 @@
  *
  * In a program built with HK_TEST_SEAMS, HK_SEAM("name") kills the process (SIGKILL) when the environment's
  * HK_CRASH is "name", or "name:3" at the third passage; with HK_CRASH_ARMED only passages count while the
- * file that it names exists; with HK_SYSCALL "name=NUMBER,A,B,C" the thread makes that system call.
+ * file that it names exists; HK_PASSED names a file that gets a line for each passage, the last one included;
+ * with HK_SYSCALL "name=NUMBER,A,B,C" the thread makes that system call.
  * HK_TELL("name", half, size) appends the half to the file that the environment's HK_TELL names, for the test
  * that then looks for it where it must not be. HK_NOTE(name, what, outcome, id) appends a line, in the order
  * in which they come, to the file that HK_NOTES names. HK_TEST_TIMEOUT(ms) is the environment's HK_TIMEOUT

@@ -15,7 +15,7 @@ struct line {
     struct line *next_busy; /* while a call has it */
 };
 
-/* The first connection is dialled by a thread of ours, which sees how it ends; later ones by nng. */
+/* A connection is dialled by a thread of ours, which sees how it ends; when it is lost nng tries first. */
 enum dialing { NOT_YET, DIALING, ENDED, DIALED };
 
 struct hk_endpoint {
@@ -27,6 +27,7 @@ struct hk_endpoint {
     struct line *idle, *busy;
     bool closing;
     enum dialing dialing;
+    bool has_dialled;      /* the dialer is used up; the dialling thread's alone */
     enum hk_error dialled; /* how it ended */
     pthread_t dialler;
     int pipes; /* connections that are up */
@@ -176,37 +177,25 @@ static enum hk_error error_of(int result)
 
 /* ---- connecting ---- */
 
-/* A dialer that works in the background reports nothing. When it has not connected again for RECONNECT_MS,
- * one connection of our own, closed at once, tells whether anybody is there. Not earlier: after such a
- * connection nng's listeners accept nothing for 100 ms. */
+/* A dialer that works in the background reports nothing, and after some failures tries no more (nng takes a
+ * connection that is closed while it is set up for its own end). When it has not connected again for
+ * RECONNECT_MS, another one takes its place, in the foreground, which tells how it went. */
 #define RECONNECT_MS 700
-
-static enum hk_error probe(struct hk_endpoint *endpoint, struct line *line, uint64_t deadline)
-{
-    nng_stream_dialer *dialer;
-    if (nng_stream_dialer_alloc(&dialer, endpoint->url) != 0) {
-        return HK_OK; /* a transport without streams: the call itself will tell */
-    }
-    nng_aio_set_timeout(line->aio, time_left(deadline));
-    nng_stream_dialer_dial(dialer, line->aio);
-    nng_aio_wait(line->aio);
-    int result = nng_aio_result(line->aio);
-    if (result == 0) {
-        nng_stream *stream = nng_aio_get_output(line->aio, 0);
-        nng_stream_close(stream);
-        nng_stream_free(stream);
-    }
-    nng_stream_dialer_close(dialer);
-    nng_stream_dialer_free(dialer);
-    return result == NNG_ENOMEM ? HK_NO_MEMORY : result == 0 ? HK_OK : HK_UNREACHABLE;
-}
 
 /* Dialling in the foreground ends when it is known how; to a host that drops packets that may take minutes,
  * so nobody but this thread waits for it. */
 static void *dial(void *argument)
 {
     struct hk_endpoint *endpoint = argument;
-    int result = nng_dialer_start(endpoint->dialer, 0);
+    int result = 0;
+    if (endpoint->has_dialled) {
+        nng_dialer_close(endpoint->dialer);
+        result = nng_dialer_create(&endpoint->dialer, endpoint->socket, endpoint->url);
+    }
+    endpoint->has_dialled = true;
+    if (result == 0) {
+        result = nng_dialer_start(endpoint->dialer, 0);
+    }
     pthread_mutex_lock(&endpoint->lock);
     endpoint->dialled = result == 0 ? HK_OK : result == NNG_ENOMEM ? HK_NO_MEMORY : HK_UNREACHABLE;
     endpoint->dialing = ENDED;
@@ -226,7 +215,8 @@ static struct timespec in_ms(uint64_t ms)
     return time;
 }
 
-/* The first connection. All who call meanwhile wait for the same dialling and get its result. */
+/* The first connection, or one in place of a dialer that does not come back. All who call meanwhile wait for
+ * the same dialling and get its result. */
 static enum hk_error dial_locked(struct hk_endpoint *endpoint, uint64_t deadline)
 {
     struct timespec end = in_ms((uint64_t)time_left(deadline));
@@ -261,16 +251,21 @@ static enum hk_error reconnect_locked(struct hk_endpoint *endpoint, uint64_t dea
     return endpoint->closing ? HK_UNREACHABLE : HK_OK;
 }
 
-static enum hk_error connect_if_needed(struct hk_endpoint *endpoint, struct line *line, uint64_t deadline)
+static enum hk_error connect_if_needed(struct hk_endpoint *endpoint, uint64_t deadline)
 {
     enum hk_error error = HK_OK;
     pthread_mutex_lock(&endpoint->lock);
-    if (endpoint->pipes == 0) {
-        error = endpoint->dialing == DIALED ? reconnect_locked(endpoint, deadline)
-                                            : dial_locked(endpoint, deadline);
+    if (endpoint->pipes == 0 && endpoint->dialing == DIALED) {
+        error = reconnect_locked(endpoint, deadline);
+        if (error == HK_AGAIN && endpoint->dialing == DIALED) {
+            endpoint->dialing = NOT_YET;
+        }
+    }
+    if (endpoint->pipes == 0 && endpoint->dialing != DIALED) {
+        error = dial_locked(endpoint, deadline);
     }
     pthread_mutex_unlock(&endpoint->lock);
-    return error == HK_AGAIN ? probe(endpoint, line, deadline) : error;
+    return error == HK_AGAIN ? HK_OK : error; /* connected just now */
 }
 
 static bool is_connected(struct hk_endpoint *endpoint)
@@ -339,7 +334,7 @@ enum hk_error hk_endpoint_call_meanwhile(struct hk_endpoint *endpoint, const voi
     if (error != HK_OK) {
         return error;
     }
-    error = connect_if_needed(endpoint, line, deadline);
+    error = connect_if_needed(endpoint, deadline);
     if (error == HK_OK && nng_msg_alloc(&message, size) != 0) {
         error = HK_NO_MEMORY;
     }

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -488,6 +490,55 @@ static void endpoint_closes_under_calls_that_wait(void **state)
     echo_stop(&service);
 }
 
+/* Accepts and closes at once, as a service does that dies while it starts. */
+static void *close_what_comes(void *argument)
+{
+    int listener = *(int *)argument;
+    for (int fd = accept(listener, NULL, NULL); fd >= 0; fd = accept(listener, NULL, NULL)) {
+        close(fd);
+    }
+    return NULL;
+}
+
+static void endpoint_comes_back_after_a_service_that_closed_what_it_accepted(void **state)
+{
+    struct echo_service service;
+    struct device device;
+    char path[64], url[80];
+    pthread_t thread;
+    struct timespec before, after;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/halfkey-test-%d.socket", (int)getpid());
+    snprintf(url, sizeof(url), "ipc://%s", path);
+    for (int i = 0; i < 5; i++) {
+        echo_start(&service, url);
+        device_open(&device, &service);
+        echo_stop(&service);
+        unlink(path);
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(listen(listener, 16), 0);
+        assert_int_equal(pthread_create(&thread, NULL, close_what_comes, &listener), 0);
+        usleep(200000);
+        shutdown(listener, SHUT_RDWR);
+        pthread_join(thread, NULL);
+        close(listener);
+        unlink(path);
+        echo_start(&service, url);
+        hk_channel_free(device.channel);
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        assert_int_equal(hk_channel_open(&device.channel, device.endpoint, &device.static_key,
+                                         device.static_public, service.static_public, 5000),
+                         HK_OK);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        assert_in_range(after.tv_sec - before.tv_sec, 0, 4);
+        device_close(&device);
+        echo_stop(&service);
+    }
+}
+
 static void service_that_stops_still_answers_what_it_accepted(void **state)
 {
     struct echo_service service;
@@ -640,6 +691,7 @@ int main(void)
         cmocka_unit_test(dead_host_is_unreachable_at_once),
         cmocka_unit_test(answer_that_never_comes_is_a_timeout),
         cmocka_unit_test(endpoint_closes_under_calls_that_wait),
+        cmocka_unit_test(endpoint_comes_back_after_a_service_that_closed_what_it_accepted),
         cmocka_unit_test(service_that_stops_still_answers_what_it_accepted),
         cmocka_unit_test(connections_of_a_device_are_closed_with_it),
         cmocka_unit_test(fifth_session_of_a_device_closes_the_oldest),

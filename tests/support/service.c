@@ -76,6 +76,9 @@ static void run(struct hk_test_service *service, int output)
             arm_path(log, sizeof(log), service);
             (void)setenv("HK_CRASH_ARMED", log, 1);
         }
+        if (service->fault != NULL) {
+            (void)setenv("HK_FAULT", service->fault, 1);
+        }
         (void)execv(path, (char *const *)arguments);
         _exit(127);
     }

@@ -20,6 +20,7 @@ struct hk_test_service {
     const char *notes;      /* HK_NOTES, or NULL */
     const char *set[4];     /* further variables, NAME=VALUE; NULL at the end */
     bool armed_later;       /* passages count only from hk_test_service_arm on */
+    const char *fault;      /* HK_FAULT for the next start (protocol/seam_file.h), or NULL */
     pid_t pid;              /* 0: does not run */
 };
 
