@@ -88,6 +88,10 @@ create_again() { create_act || { grep -q "there is a key 'new' already" "$W/out"
 signs() { echo text >"$W/text"; laptop sign --key "$1" --format ssh "$W/text" >>"$W/out" 2>&1 && laptop verify --key "$1" --format ssh "$W/text" >>"$W/out" 2>&1; }
 create_holds() { signs new; }
 
+ecdsa_act() { key coin secp256k1-ecdsa; }
+ecdsa_again() { ecdsa_act || { grep -q "there is a key 'coin' already" "$W/out" && exists coin; }; }
+ecdsa_holds() { laptop sign --key coin --format raw "$W/stock" >"$W/sig" 2>>"$W/out" && [ -s "$W/sig" ]; }
+
 import_act() { as laptop timeout 20 halfkey key import old --format age-identity - <"$W/stock" >>"$W/out" 2>&1; }
 import_again() { import_act || { grep -q "there is a key 'old' already" "$W/out" && exists old; }; }
 import_holds() { [ "$(laptop decrypt --key old "$W/stock.age" 2>>"$W/out")" = secret ]; }
@@ -162,7 +166,7 @@ adopt_holds() { laptop log accept --yes >>"$W/out" 2>&1; decrypts laptop && phon
 flows="join:one:laptop,phone,service init:empty:laptop,service create:one:laptop,service import:one:laptop,service
 refresh:two:laptop,service rename:two:laptop,service revoke:two:laptop,service stranger:two:service use:one:laptop,service
 start:none:service start:one:service adopt:restored:service
-own:one:laptop void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop"
+ecdsa:one:laptop own:one:laptop void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop"
 
 # ---- what must hold after every flow ----
 sql() { sqlite3 "file:$W/service/store.db?mode=ro" "$1"; }
@@ -215,8 +219,8 @@ is_dead() { # a passage may come a moment after the answer
 passages() { # FLOW NAME FIRST LAST
     if [ -n "${HK_EVERY:-}" ]; then seq "$3" "$4"; return; fi
     case $1/$2 in
-    reinvite/enrol/end* | reinvite/enrol/void* | void/keygen.void* | drop/refresh.drop*) echo "$3" ;;
-    reinvite/* | void/* | drop/*) ;;
+    reinvite/enrol/end* | reinvite/enrol/void* | void/keygen.void* | ecdsa/ecdsa* | drop/refresh.drop*) echo "$3" ;;
+    reinvite/* | void/* | ecdsa/* | drop/*) ;;
     */client/after-answer | */service/after-commit) echo "$4" ;;
     create/* | start/*) echo "$3" ;;
     */client/* | */service/revoked | */service/before-send | */log/* | */sign/* | */profile*)
