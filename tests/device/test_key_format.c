@@ -9,6 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "crypto/suite.h"
 #include "device/key_format.h"
 
 /* The pair of the published age files. */
@@ -104,9 +109,53 @@ static void ssh_public_keys_come_back(void **state)
     assert_int_equal(hk_ssh_public_decode(decoded, text, strlen(text)), HK_BAD_ENCODING);
 }
 
+/* What OpenSSL reads out of a key's PEM is the key. */
+static void openssl_reads_the_pem_of_every_suite(void **state)
+{
+    (void)state;
+    static const struct {
+        enum hk_suite_id suite;
+        int type;
+    } suites[] = {{HK_SUITE_X25519, EVP_PKEY_X25519},
+                  {HK_SUITE_ED25519, EVP_PKEY_ED25519},
+                  {HK_SUITE_SECP256K1_SCHNORR, EVP_PKEY_EC},
+                  {HK_SUITE_SECP256K1_ECDH, EVP_PKEY_EC}};
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        const struct hk_suite *suite = hk_suite_by_id((uint64_t)suites[i].suite);
+        struct hk_scalar k;
+        struct hk_point point;
+        uint8_t form[HK_FORM_BYTES_MAX], read[HK_FORM_BYTES_MAX] = {0};
+        size_t size = sizeof read;
+        char text[HK_KEY_TEXT_MAX];
+        hk_scalar_random(suite->group, &k);
+        suite->group->base_mul(&point, &k);
+        suite->form(form, point.bytes);
+        assert_int_equal(hk_pem_public_encode(text, (uint64_t)suite->id, form), HK_OK);
+        BIO *bio = BIO_new_mem_buf(text, -1);
+        EVP_PKEY *key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+        assert_non_null(key);
+        assert_int_equal(EVP_PKEY_get_base_id(key), suites[i].type);
+        if (suites[i].type == EVP_PKEY_EC) { /* x, whichever form OpenSSL gives a point in */
+            uint8_t whole[65];
+            assert_int_equal(
+                EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, whole, sizeof whole, &size), 1);
+            assert_memory_equal(whole + 1, form + 1, 32);
+        } else {
+            assert_int_equal(EVP_PKEY_get_raw_public_key(key, read, &size), 1);
+            assert_memory_equal(read, form, 32);
+        }
+        EVP_PKEY_free(key);
+        BIO_free(bio);
+    }
+    char text[HK_KEY_TEXT_MAX];
+    uint8_t none[33] = {2};
+    assert_int_equal(hk_pem_public_encode(text, 99, none), HK_UNSUPPORTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(openssl_reads_the_pem_of_every_suite),
         cmocka_unit_test(an_identity_of_age_and_its_recipient_belong_together),
         cmocka_unit_test(other_identities_are_refused),
         cmocka_unit_test(a_raw_key_is_bytes_or_digits),

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "crypto/agreement.h"
+#include "crypto/bip340.h"
 #include "crypto/frost.h"
+#include "crypto/group_secp256k1.h"
 #include "protocol/cbor.h"
 #include "protocol/merkle.h"
 #include "protocol/noise.h"
@@ -240,13 +242,50 @@ static bool run_noise(const json_t *test)
            vectors_equal(test, "hash", results[1].hash, results[1].hash_bytes);
 }
 
+/* private, point, shared: an agreement on secp256k1 with the private key split, or refused: true. */
+static bool run_secp256k1_ecdh(const json_t *test)
+{
+    const struct hk_group *group = &hk_secp256k1;
+    const struct hk_agreement *kind = &hk_agree_secp256k1;
+    struct hk_scalar x, d, s;
+    struct hk_agree_open open;
+    uint8_t bytes[32], point[33], answer[33], agreed[33];
+    if (!vectors_fixed(test, "private", bytes, 32) || !vectors_fixed(test, "point", point, 33) ||
+        group->scalar_decode(&x, bytes) != HK_OK) {
+        return false;
+    }
+    hk_scalar_random(group, &s);
+    group->scalar_sub(&d, &x, &s);
+    enum hk_error error = hk_agree_begin(kind, &open, NULL, point);
+    if (json_is_true(json_object_get(test, "refused"))) {
+        return error == HK_BAD_POINT && hk_agree_share(kind, answer, &s, point, 1) == HK_BAD_POINT;
+    }
+    return error == HK_OK && hk_agree_share(kind, answer, &s, open.sent, 1) == HK_OK &&
+           hk_agree_finish(agreed, &open, &d, answer) == HK_OK && vectors_equal(test, "shared", agreed, 33);
+}
+
+/* internal, root (may be empty), output: x-coordinates of BIP-341. */
+static bool run_taproot(const json_t *test)
+{
+    struct hk_frost_key key;
+    uint8_t internal[33] = {2}, root[32];
+    size_t size;
+    return vectors_fixed(test, "internal", internal + 1, 32) &&
+           vectors_hex(json_object_get(test, "root"), root, sizeof(root), &size) &&
+           hk_bip340_signing_key(&key, internal, &HK_BYTES(root, size)) == HK_OK &&
+           vectors_equal(test, "output", key.group_key + 1, 32);
+}
+
 static const struct {
     const char *kind;
     bool (*run)(const json_t *test);
 } kinds[] = {
-    {"x25519", run_x25519}, {"x25519-key", run_x25519_key}, {"ed25519", run_ed25519}, {"frost", run_frost},
-    {"cbor", run_cbor},     {"merkle", run_merkle},         {"aead", run_aead},       {"hkdf", run_hkdf},
-    {"noise", run_noise},
+    {"x25519", run_x25519},   {"x25519-key", run_x25519_key},
+    {"ed25519", run_ed25519}, {"frost", run_frost},
+    {"cbor", run_cbor},       {"merkle", run_merkle},
+    {"aead", run_aead},       {"hkdf", run_hkdf},
+    {"noise", run_noise},     {"secp256k1-ecdh", run_secp256k1_ecdh},
+    {"taproot", run_taproot},
 };
 
 void own_run(struct vectors *file)
