@@ -461,6 +461,12 @@ static void tweaked_signatures_verify_under_the_output_key_alone(void **state)
         assert_int_equal(hk_frost_verify(suite, signature, pair.key.group_key, "message", 7), HK_OK);
         assert_int_equal(hk_frost_verify(suite, signature, pair.public.bytes, "message", 7),
                          HK_BAD_SIGNATURE);
+        struct hk_frost_nonces own_fault = copy;
+        struct hk_scalar other;
+        hk_scalar_random(GROUP, &other); /* with another half of its own it blames nobody */
+        assert_int_equal(
+            hk_cosign_finish(signature, &own_fault, &pair.request, &other, &pair.service, service, share),
+            HK_BAD_SIGNATURE);
         share[31] ^= 1; /* and a wrong share is still the service's */
         assert_int_equal(
             hk_cosign_finish(signature, &copy, &pair.request, &pair.d, &pair.service, service, share),
