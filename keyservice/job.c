@@ -33,6 +33,7 @@ struct hk_job *hk_job_new(struct hk_server *server, struct hk_reply *reply, stru
     job->reply = reply;
     job->session = session;
     job->counter = counter;
+    job->began = hk_metrics_clock();
     job->request = copy;
     job->request_size = size;
     hk_reply_peer(reply, &job->peer);
@@ -201,6 +202,7 @@ void hk_job_answer(struct hk_job *job, enum hk_error outcome)
             return;
         }
     }
+    hk_job_note(job, outcome);
     HK_SEAM("service/before-send");
     HK_NOTE("sending", job->leaf.op, (uint64_t)outcome, job->device.serial);
     hk_reply_send(job->reply, job->sealed, job->sealed_size);

@@ -42,8 +42,8 @@ struct hk_job {
     struct hk_reply *reply;
     struct hk_session *session;
     struct hk_peer peer;
-    uint64_t counter;
-    uint8_t *request; /* as it was opened */
+    uint64_t counter, began; /* began: of hk_metrics_clock */
+    uint8_t *request;        /* as it was opened */
     size_t request_size;
     struct hk_message message, answer;
     const struct hk_op_row *row;
@@ -90,6 +90,9 @@ HK_CHECK enum hk_error hk_job_seal(struct hk_job *job, enum hk_error outcome);
  * ends the job. If the device is closing nothing is sent. */
 void hk_job_answer(struct hk_job *job, enum hk_error outcome);
 void hk_job_drop(struct hk_job *job);
+/* Counts an answer, and logs a line of it where that is wanted: never a field of the request but the
+ * beginning of its id. */
+void hk_job_note(const struct hk_job *job, enum hk_error outcome);
 
 #ifdef HK_TEST_SEAMS
 /* Calls `change` with every job whose answer is about to be encoded, in the thread that does it: a service

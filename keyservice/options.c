@@ -67,6 +67,21 @@ static bool set_user(struct hk_options *options, const char *value)
 {
     return copy(options->user, sizeof(options->user), value);
 }
+static bool set_metrics(struct hk_options *options, const char *value)
+{
+    return strncmp(value, "http://", 7) == 0 && strchr(value + 7, '/') == NULL &&
+           copy(options->metrics, sizeof(options->metrics), value);
+}
+static bool set_metrics_anywhere(struct hk_options *options, const char *value)
+{
+    options->metrics_anywhere = strcmp(value, "yes") == 0;
+    return options->metrics_anywhere || strcmp(value, "no") == 0;
+}
+static bool set_log(struct hk_options *options, const char *value)
+{
+    options->log_requests = strcmp(value, "requests") == 0;
+    return options->log_requests || strcmp(value, "problems") == 0;
+}
 static bool set_json(struct hk_options *options, const char *value)
 {
     options->json = true;
@@ -100,6 +115,12 @@ static const struct row {
     {"slots", "FILE", true, set_slots,
      "the slot file; given twice, once for each copy, best on two disks (default: DIR/slots.a, DIR/slots.b)"},
     {"quota", "N", true, set_quota, "share operations a minute and device, 0 for no limit (default: 120000)"},
+    {"metrics", "URL", true, set_metrics,
+     "where to show /metrics and /healthz: http://127.0.0.1:PORT (default: nowhere)"},
+    {"metrics-anywhere", "yes|no", true, set_metrics_anywhere,
+     "yes: that address may be one that others than this machine reach"},
+    {"log", "problems|requests", true, set_log,
+     "log what goes wrong, or a line for every request (default: problems)"},
     {"user", "NAME", true, set_user,
      "whom root becomes before anything is opened (default: halfkey, where that account exists)"},
     {"config", "FILE", true, set_config, "a file of lines such as 'registration = open'"},
@@ -189,7 +210,7 @@ static enum hk_error read_environment(struct hk_options *options, char *reason)
         char name[64];
         (void)snprintf(name, sizeof(name), "HALFKEYD_%s", rows[i].name);
         for (char *p = name; *p != '\0'; p++) {
-            *p = (char)toupper((unsigned char)*p);
+            *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
         }
         const char *value = rows[i].anywhere ? getenv(name) : NULL;
         if (value != NULL && value[0] != '\0') {
@@ -292,6 +313,13 @@ static enum hk_error fill_in(struct hk_options *options, char *reason)
         (void)snprintf(reason, HK_OPTION_TEXT_MAX,
                        "beyond this machine, say --registration open (anybody may create an account) or "
                        "--registration closed");
+        return HK_USAGE;
+    }
+    if (options->metrics[0] != '\0' && !options->metrics_anywhere && !hk_address_is_local(options->metrics)) {
+        (void)snprintf(
+            reason, HK_OPTION_TEXT_MAX,
+            "others than this machine could read the metrics: say --metrics http://127.0.0.1:PORT, "
+            "or --metrics-anywhere yes");
         return HK_USAGE;
     }
     return HK_OK;

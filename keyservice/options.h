@@ -31,8 +31,10 @@ struct hk_options {
     enum hk_registration registration;
     char public_address[HK_LISTEN_URL_MAX]; /* what addresses name instead of what is listened on; "" for that
                                              */
-    uint64_t quota;                         /* share operations a minute and device; 0: no limit */
-    unsigned char strength[16];             /* by row: who set it last */
+    char metrics[HK_LISTEN_URL_MAX];        /* "": none */
+    bool metrics_anywhere, log_requests;
+    uint64_t quota;             /* share operations a minute and device; 0: no limit */
+    unsigned char strength[24]; /* by row: who set it last */
 };
 
 /* Reads all three and fills in the defaults. HK_USAGE with a sentence in `reason`. */

@@ -9,6 +9,7 @@
 #include "keyservice/console.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/housekeeping.h"
+#include "keyservice/metrics_http.h"
 #include "protocol/seam.h"
 
 #define STOP_MS 10000
@@ -47,6 +48,10 @@ static void on_handshake(struct hk_server *server, struct hk_reply *reply, const
         return;
     }
     error = hk_session_table_accept(server->sessions, frame, out, &size);
+    (void)atomic_fetch_add(&server->metrics.handshakes, 1);
+    if (error != HK_OK) {
+        (void)atomic_fetch_add(&server->metrics.handshakes_refused, 1);
+    }
     if (error == HK_OK) {
         hk_reply_send(reply, out, size);
     } else {
@@ -144,6 +149,7 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
         return HK_NO_MEMORY;
     }
     hk_policy_set(server->policy, options);
+    server->logs_requests = options->log_requests;
     struct hk_session_table_setup setup = {.service = {.static_key = &server->keys->static_secret,
                                                        .admit = hk_admission_of_key,
                                                        .argument = server},
@@ -152,6 +158,9 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     error = hk_session_table_new(&server->sessions, &setup);
     if (error == HK_OK && !server->quarantined) {
         error = hk_writer_start(&server->writer, server->vault);
+        if (error == HK_OK) {
+            hk_writer_measure(server->writer, &server->metrics.commit);
+        }
     }
     return error;
 }
@@ -220,6 +229,11 @@ enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *o
         return error;
     }
     atomic_store(&server->listener_ready, true);
+    if (options->metrics[0] != '\0' &&
+        (error = hk_metrics_http_start(server, options->metrics, reason)) != HK_OK) {
+        hk_server_stop(server);
+        return error;
+    }
     *out = server;
     return HK_OK;
 }
@@ -229,6 +243,7 @@ enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *o
 void hk_server_stop(struct hk_server *server)
 {
     atomic_store(&server->stopping, true);
+    hk_metrics_http_close();
     bool all_out = server->listener == NULL || hk_listener_stop(server->listener, STOP_MS) == HK_OK;
     hk_housekeeping_stop(server->housekeeping);
     hk_writer_stop(server->writer);

@@ -16,6 +16,7 @@
 #include "keyservice/enrolments.h"
 #include "keyservice/invitations.h"
 #include "keyservice/log.h"
+#include "keyservice/metrics.h"
 #include "keyservice/options.h"
 #include "keyservice/policy.h"
 #include "keyservice/runs.h"
@@ -43,6 +44,8 @@ struct hk_server {
     struct hk_ecdsa_slots *ecdsa_slots;
     struct hk_refusals *refusals; /* the writer's thread alone */
     struct hk_housekeeping *housekeeping;
+    struct hk_metrics metrics;
+    bool logs_requests;         /* every one; else those that failed by our fault */
     atomic_bool listener_ready; /* for threads that were there before it */
     atomic_bool stopping;
     char address[HK_ADDRESS_MAX + 1];

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "keyservice/generation.h"
+#include "keyservice/metrics.h"
 #include "keyservice/store_open.h"
 
 #define HOUR 3600
@@ -21,6 +22,8 @@ struct hk_writer {
     size_t queued;
     bool stopping;
     struct hk_writer_figures figures;
+    bool failing;
+    struct hk_histogram *measured; /* NULL: nobody wants to know */
     /* the thread's own */
     int64_t next_change, next_checkpoint; /* monotonic seconds */
     bool wants_checkpoint;
@@ -103,7 +106,11 @@ static enum hk_error run_batch(struct hk_writer *writer, struct hk_entry *batch,
     }
     writer->wants_checkpoint = writer->wants_checkpoint || hk_store_wants_checkpoint(txn);
     bool forget = hk_store_changed_devices(txn);
+    uint64_t began = hk_metrics_clock();
     error = hk_vault_commit(writer->vault, txn, change);
+    if (writer->measured != NULL) {
+        hk_histogram_add(writer->measured, hk_metrics_clock() - began);
+    }
     if (forget) { /* also after a failure, of which it is not known what the disk has */
         hk_store_pairs_forget(hk_vault_store(writer->vault));
     }
@@ -198,6 +205,7 @@ static void *writer_thread(void *context)
         writer->figures.entries += count;
         writer->figures.commits += error == HK_OK && batch != NULL;
         writer->figures.failures += error != HK_OK;
+        writer->failing = batch != NULL || change ? error != HK_OK : writer->failing;
     }
     pthread_mutex_unlock(&writer->mutex);
     return NULL;
@@ -247,5 +255,19 @@ void hk_writer_figures(struct hk_writer *writer, struct hk_writer_figures *figur
 {
     pthread_mutex_lock(&writer->mutex);
     *figures = writer->figures;
+    figures->queued = writer->queued;
     pthread_mutex_unlock(&writer->mutex);
+}
+
+bool hk_writer_is_failing(struct hk_writer *writer)
+{
+    pthread_mutex_lock(&writer->mutex);
+    bool failing = writer->failing;
+    pthread_mutex_unlock(&writer->mutex);
+    return failing;
+}
+
+void hk_writer_measure(struct hk_writer *writer, struct hk_histogram *commits)
+{
+    writer->measured = commits;
 }

@@ -8,6 +8,8 @@
 #ifndef HALFKEY_KEYSERVICE_WRITER_H
 #define HALFKEY_KEYSERVICE_WRITER_H
 
+#include <stdbool.h>
+
 #include "crypto/error.h"
 #include "keyservice/store.h"
 #include "keyservice/vault.h"
@@ -44,8 +46,13 @@ void hk_writer_stop(struct hk_writer *writer);
 
 /* For metrics: entries and commits so far. */
 struct hk_writer_figures {
-    uint64_t entries, commits, failures;
+    uint64_t entries, commits, failures, queued;
 };
 void hk_writer_figures(struct hk_writer *writer, struct hk_writer_figures *figures);
+/* True if the last commit failed. */
+bool hk_writer_is_failing(struct hk_writer *writer) HK_CHECK;
+/* Where the time of each commit goes; before anything is submitted. */
+struct hk_histogram;
+void hk_writer_measure(struct hk_writer *writer, struct hk_histogram *commits);
 
 #endif
