@@ -128,7 +128,16 @@ static void check_slots(struct check *check, enum hk_start decision)
     if (hk_slots_on_one_disk(check->vault->slots)) {
         tell(check, false, "both copies of the slot file are on one disk");
     }
+    if (hk_slots_differ(check->vault->slots, HK_SLOTS_HEADER)) {
+        tell(check, true,
+             "the headers of the two copies of the slot file differ: a crash, or a copy that was put back");
+    }
     for (uint64_t slot = 0; slot < hk_slots_count(check->vault->slots); slot++) {
+        if (hk_slots_differ(check->vault->slots, slot)) {
+            tell(check, true,
+                 "slot %llu differs between the two copies: the next start keeps the erased or the whole one",
+                 (unsigned long long)slot);
+        }
         if (hk_slots_is_live(check->vault->slots, slot) && check->named[slot] == 0) {
             tell(check, false, "slot %llu belongs to no device: the next start erases it",
                  (unsigned long long)slot);

@@ -336,6 +336,20 @@ enum hk_error hk_slots_merge(struct hk_slots *slots)
     return error;
 }
 
+bool hk_slots_differ(const struct hk_slots *slots, uint64_t slot)
+{
+    struct record record[2];
+    if (slot == HK_SLOTS_HEADER) {
+        struct hk_slots_header header[2];
+        hk_slots_headers(slots, header);
+        return header[0].valid != header[1].valid || header[0].generation != header[1].generation ||
+               header[0].next != header[1].next;
+    }
+    return read_record(slots, 0, slot, &record[0]) != HK_OK ||
+           read_record(slots, 1, slot, &record[1]) != HK_OK ||
+           memcmp(&record[0], &record[1], sizeof record[0]) != 0;
+}
+
 uint64_t hk_slots_count(const struct hk_slots *slots)
 {
     return slots->count;

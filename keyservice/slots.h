@@ -48,6 +48,10 @@ bool hk_slots_on_one_disk(const struct hk_slots *slots) HK_CHECK;
  * that authenticates is kept. Not durable before hk_slots_sync. */
 HK_CHECK enum hk_error hk_slots_merge(struct hk_slots *slots);
 
+/* True if record `slot`, or, for HK_SLOTS_HEADER, the header, is not the same in both copies. */
+#define HK_SLOTS_HEADER UINT64_MAX
+bool hk_slots_differ(const struct hk_slots *slots, uint64_t slot) HK_CHECK;
+
 /* The number of records, live or erased. */
 uint64_t hk_slots_count(const struct hk_slots *slots) HK_CHECK;
 
