@@ -15,10 +15,10 @@ struct hk_job *hk_job_new(struct hk_server *server, struct hk_reply *reply, stru
                           uint64_t counter, const uint8_t *request, size_t size)
 {
     struct hk_job *job = malloc(sizeof(*job));
-    uint8_t *copy = malloc(size + 1);
+    uint8_t *copy = hk_arena_take(server->arena, size + 1);
     if (job == NULL || copy == NULL) {
         free(job);
-        free(copy);
+        hk_arena_give(server->arena, copy, size + 1);
         hk_session_forget(session, counter);
         hk_session_table_release(server->sessions, session);
         hk_reply_drop(reply);
@@ -42,10 +42,11 @@ struct hk_job *hk_job_new(struct hk_server *server, struct hk_reply *reply, stru
 
 void *hk_job_memory(struct hk_job *job, size_t size)
 {
-    struct hk_job_memory *memory = calloc(1, sizeof(*memory) + size);
+    struct hk_job_memory *memory = hk_arena_take(job->server->arena, sizeof(*memory) + size);
     if (memory == NULL) {
         return NULL;
     }
+    memset(memory, 0, sizeof(*memory) + size);
     memory->size = size;
     memory->next = job->memory;
     job->memory = memory;
@@ -83,18 +84,14 @@ static void end(struct hk_job *job)
     if (job->state_free != NULL) {
         job->state_free(job->state);
     }
-    if (job->request != NULL) {
-        hk_wipe(job->request, job->request_size);
-        free(job->request);
-    }
+    hk_arena_give(job->server->arena, job->request, job->request_size + 1);
     if (job->sealed != NULL) {
         hk_wipe(job->sealed, job->sealed_size);
         free(job->sealed);
     }
     for (struct hk_job_memory *memory = job->memory; memory != NULL;) {
         struct hk_job_memory *next = memory->next;
-        hk_wipe(memory, sizeof(*memory) + memory->size);
-        free(memory);
+        hk_arena_give(job->server->arena, memory, sizeof(*memory) + memory->size);
         memory = next;
     }
     struct hk_server *server = job->server;

@@ -152,6 +152,18 @@ static uint64_t device_refusals(const struct hk_server *server)
     }
     return count;
 }
+static uint64_t locked_bytes(const struct hk_server *server)
+{
+    struct hk_arena_figures arena;
+    hk_arena_figures(server->arena, &arena);
+    return arena.locked;
+}
+static uint64_t overflows(const struct hk_server *server)
+{
+    struct hk_arena_figures arena;
+    hk_arena_figures(server->arena, &arena);
+    return arena.overflows;
+}
 static uint64_t quarantined(const struct hk_server *server)
 {
     return server->quarantined ? 1 : 0;
@@ -173,6 +185,9 @@ static const struct row rows[] = {
      address_refusals},
     {"halfkey_quota_refusals_total", "counter", "requests beyond a device's quota", print_value,
      device_refusals},
+    {"halfkey_locked_bytes", "gauge", "locked memory for requests", print_value, locked_bytes},
+    {"halfkey_locked_overflows_total", "counter", "pieces of requests that did not fit into it", print_value,
+     overflows},
     {"halfkey_quarantine", "gauge", "1 while store and slots do not fit together", print_value, quarantined},
 };
 

@@ -148,6 +148,10 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
         server->ecdsa_keys == NULL || server->ecdsa_slots == NULL) {
         return HK_NO_MEMORY;
     }
+    error = hk_arena_new(&server->arena, 0);
+    if (error != HK_OK) {
+        return error;
+    }
     hk_policy_set(server->policy, options);
     server->logs_requests = options->log_requests;
     struct hk_session_table_setup setup = {.service = {.static_key = &server->keys->static_secret,
@@ -263,6 +267,7 @@ void hk_server_stop(struct hk_server *server)
     hk_runs_free(server->runs);
     hk_device_states_free(server->devices);
     hk_policy_free(server->policy);
+    hk_arena_free(server->arena);
     hk_vault_close(server->vault);
     free(server);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "crypto/error.h"
+#include "keyservice/arena.h"
 #include "keyservice/device_state.h"
 #include "keyservice/ecdsa_keys.h"
 #include "keyservice/ecdsa_slots.h"
@@ -35,6 +36,7 @@ struct hk_server {
     struct hk_writer *writer; /* NULL in quarantine */
     struct hk_session_table *sessions;
     struct hk_listener *listener;
+    struct hk_arena *arena; /* of requests */
     struct hk_policy *policy;
     struct hk_device_states *devices;
     struct hk_runs *runs;
