@@ -3,13 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +15,6 @@
 #include "protocol/session.h"
 #include "tests/support/attack.h"
 #include "tests/support/raw_peer.h"
-#include "tests/support/scale.h"
 
 #define GONE_MS 20000 /* ten seconds, a sweep every five, and a slow machine */
 #define STRANGER(n) (0x020000U + (uint32_t)(n))
@@ -312,96 +307,6 @@ static void thousand_addresses_together_leave_room_for_one_that_is_new(void **st
     hk_serves_others(&world);
 }
 
-/* ---- the limit of descriptors ---- */
-
-/* A process of its own that holds connections until it is killed. */
-static pid_t hold(uint32_t source, size_t count, bool greets)
-{
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (size_t i = 0; i < count; i++) {
-            int fd = raw_connect(source + (uint32_t)(i / 200), port);
-            if (fd >= 0 && greets) {
-                (void)raw_greet(fd);
-            }
-        }
-        (void)!write(ends[1], "", 1);
-        (void)pause();
-        _exit(0);
-    }
-    char byte;
-    (void)close(ends[1]);
-    assert_int_equal(read(ends[0], &byte, 1), 1);
-    (void)close(ends[0]);
-    return child;
-}
-
-static void release(pid_t *holders, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(kill(holders[i], SIGKILL), 0);
-        assert_int_equal(waitpid(holders[i], NULL, 0), holders[i]);
-    }
-}
-
-static size_t descriptors_of_service(void)
-{
-    char command[128], text[32] = "";
-    (void)snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)world.service.pid);
-    FILE *output = popen(command, "re");
-    assert_non_null(output);
-    assert_non_null(fgets(text, sizeof(text), output));
-    (void)pclose(output);
-    return strtoul(text, NULL, 10);
-}
-
-/* The last one: a limit that was lowered cannot be raised again. */
-static void limit_of_descriptors_is_reached_and_left_again(void **state)
-{
-    (void)state;
-    static const rlim_t limit = 1024;
-    struct rlimit low = {limit, limit};
-    pid_t holder[2];
-    hk_test_hang_up(&world.laptop);
-    hk_test_hang_up(&world.phone);
-    hk_test_hang_up(&world.bystander);
-    assert_int_equal(hk_test_service_stop(&world.service), 0);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-    hk_test_service_restart(&world.service);
-    size_t before = descriptors_of_service();
-    struct hk_message request, answer;
-    hk_test_request(&request, HK_OP_STATUS, &world.phone);
-    assert_int_equal(hk_test_call(&world.phone, &request, &answer), HK_OK);
-    for (int greets = 0; greets < 2; greets++) {
-        holder[0] = hold(STRANGER(0x3000), 600, greets != 0);
-        holder[1] = hold(STRANGER(0x4000), 600, greets != 0);
-        for (int i = 0; i < 200 && descriptors_of_service() <= limit - 200; i++) {
-            nap(50); /* a busy machine takes them in slowly */
-        }
-        assert_true(descriptors_of_service() > limit - 200);
-        assert_true(serves_in_the_same_session(&world.phone));
-        if (greets != 0) { /* a device that comes now gets the place of a silent one */
-            hk_serves_others(&world);
-        }
-        hk_tried("more connections than descriptors, %s", greets != 0 ? "greeted" : "not even greeted");
-        if (greets == 0) { /* nng lets go of those in ten seconds, and takes whoever waited */
-            for (int i = 0; i < 200 && descriptors_of_service() > before + 250; i++) {
-                nap(100);
-            }
-        }
-        release(holder, 2);
-        for (int i = 0; i < 100 && descriptors_of_service() > before + 50; i++) {
-            nap(100);
-        }
-        assert_true(descriptors_of_service() <= before + 50);
-        hk_serves_others(&world);
-    }
-    hk_tried("after the flood the descriptors are free again");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,7 +315,6 @@ int main(void)
         cmocka_unit_test(address_has_so_many_connections_and_no_more),
         cmocka_unit_test(address_over_its_rate_is_turned_away_before_anything_is_computed),
         cmocka_unit_test(thousand_addresses_together_leave_room_for_one_that_is_new),
-        cmocka_unit_test(limit_of_descriptors_is_reached_and_left_again),
     };
     return HK_ATTACK_ROW_IN(23, tests, set_up, tear_down);
 }
