@@ -32,7 +32,7 @@
 #define BUSY 64
 #define A_SECOND 4 /* operations of each busy device: far from the machine's limit */
 #define ROUND_SECONDS 3
-#define ROUNDS 3
+#define ROUNDS 5            /* at most: one without a neighbour on the machine is enough */
 #define ATTEMPTS_A_SECOND 5 /* of each stranger: handshakes, forged ones, junk, connecting again */
 #define BURSTS_A_SECOND 200
 #define BYTES_A_DEVICE 8192
