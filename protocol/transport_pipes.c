@@ -132,7 +132,22 @@ static uint32_t take_oldest_locked(struct hk_pipes *pipes)
     return entry->id;
 }
 
-bool hk_pipes_add(struct hk_pipes *pipes, uint32_t id, const struct hk_peer *peer, uint32_t *evicted)
+static size_t evict_locked(struct hk_pipes *pipes, uint32_t evicted[HK_PIPE_EVICTED])
+{
+    size_t count = 0;
+    uint32_t id = take_oldest_locked(pipes);
+    time_t before = now_seconds() - 1;
+    while (id != 0) {
+        evicted[count++] = id;
+        const struct entry *next = pipes->lists[SILENT].oldest;
+        bool more = count < HK_PIPE_EVICTED && next != NULL && next->since < before;
+        id = more ? take_oldest_locked(pipes) : 0;
+    }
+    return count;
+}
+
+bool hk_pipes_add(struct hk_pipes *pipes, uint32_t id, const struct hk_peer *peer,
+                  uint32_t evicted[HK_PIPE_EVICTED], size_t *count)
 {
     struct entry *entry = calloc(1, sizeof(*entry));
     if (entry == NULL) {
@@ -141,13 +156,13 @@ bool hk_pipes_add(struct hk_pipes *pipes, uint32_t id, const struct hk_peer *pee
     entry->id = id;
     entry->peer = *peer;
     entry->place = place_of(pipes, peer);
-    *evicted = 0;
+    *count = 0;
     pthread_mutex_lock(&pipes->lock);
     size_t per_address = peer->is_local ? 0 : pipes->limits.per_address, total = pipes->limits.total;
     bool room = per_address == 0 || pipes->at_place[entry->place] < per_address;
     if (room && total != 0 && pipes->count >= total) {
-        *evicted = take_oldest_locked(pipes);
-        room = *evicted != 0;
+        *count = evict_locked(pipes, evicted);
+        room = *count != 0;
     }
     if (room) {
         entry->next = pipes->buckets[id % BUCKETS];

@@ -21,9 +21,12 @@ struct hk_pipes;
 struct hk_pipes *hk_pipes_new(const struct hk_pipe_limits *limits) HK_CHECK;
 void hk_pipes_free(struct hk_pipes *pipes);
 
-/* False if there is no room for it. *evicted is another one, to be closed in its favour, or 0. */
+/* False if there is no room for it. The `count` of `evicted` are others, to be closed in its favour: when it
+ * is full, the oldest, and what else has been silent for more than a second, so that a crowd at the door is
+ * not closed one by one. */
+#define HK_PIPE_EVICTED 32
 bool hk_pipes_add(struct hk_pipes *pipes, uint32_t id, const struct hk_peer *peer,
-                  uint32_t *evicted) HK_CHECK;
+                  uint32_t evicted[HK_PIPE_EVICTED], size_t *count) HK_CHECK;
 void hk_pipes_remove(struct hk_pipes *pipes, uint32_t id);
 
 /* An answer begins, and ends, to be sent. False if too many wait already. */

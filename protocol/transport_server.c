@@ -149,6 +149,30 @@ void hk_reply_drop(struct hk_reply *reply)
 }
 
 /* ---- connections ---- */
+/* Descriptors are given out from the lowest one on, so ours are not far above their number; a connection
+ * that is not found there, or that is not of the network, is left to nng. */
+#define CLOSE_AT_ONCE HK_PIPE_EVICTED
+#define DESCRIPTORS_BEYOND 4096
+static void close_pipes(struct hk_listener *listener, const uint32_t *pipes, size_t count)
+{
+    struct hk_peer peers[CLOSE_AT_ONCE];
+    if (count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        hk_pipes_peer(listener->pipes, pipes[i], &peers[i]);
+    }
+    int end = (int)(2 * hk_pipes_count(listener->pipes)) + DESCRIPTORS_BEYOND;
+    uint64_t found = hk_shut_down(peers, count, end);
+    for (size_t i = 0; i < count; i++) {
+        if ((found >> i & 1) == 0) {
+            nng_pipe handle;
+            handle.id = pipes[i];
+            nng_pipe_close(handle);
+        }
+    }
+}
+
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
     struct hk_listener *listener = argument;
@@ -172,14 +196,13 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         }
     }
     const struct hk_listener_setup *setup = &listener->setup;
-    uint32_t evicted = 0;
+    uint32_t evicted[HK_PIPE_EVICTED];
+    size_t count = 0;
     if (listener->stopping || (setup->admit != NULL && !setup->admit(setup->argument, &peer)) ||
-        !hk_pipes_add(listener->pipes, id, &peer, &evicted)) {
+        !hk_pipes_add(listener->pipes, id, &peer, evicted, &count)) {
         nng_pipe_close(pipe);
     }
-    if (evicted != 0) {
-        hk_listener_close_pipe(listener, evicted);
-    }
+    close_pipes(listener, evicted, count);
 }
 
 uint32_t hk_reply_pipe(const struct hk_reply *reply)
@@ -203,27 +226,6 @@ void hk_reply_refuse(struct hk_reply *reply, const void *frame, size_t size)
         hk_reply_drop(reply);
     } else {
         hk_reply_send(reply, frame, size);
-    }
-}
-
-/* Descriptors are given out from the lowest one on, so ours are not far above their number; a connection
- * that is not found there, or that is not of the network, is left to nng. */
-#define CLOSE_AT_ONCE 32
-#define DESCRIPTORS_BEYOND 4096
-static void close_pipes(struct hk_listener *listener, const uint32_t *pipes, size_t count)
-{
-    struct hk_peer peers[CLOSE_AT_ONCE];
-    for (size_t i = 0; i < count; i++) {
-        hk_pipes_peer(listener->pipes, pipes[i], &peers[i]);
-    }
-    int end = (int)(2 * hk_pipes_count(listener->pipes)) + DESCRIPTORS_BEYOND;
-    uint64_t found = hk_shut_down(peers, count, end);
-    for (size_t i = 0; i < count; i++) {
-        if ((found >> i & 1) == 0) {
-            nng_pipe handle;
-            handle.id = pipes[i];
-            nng_pipe_close(handle);
-        }
     }
 }
 
