@@ -458,7 +458,7 @@ static void sigterm_finishes_what_was_accepted(void **state)
 static void low_limit_of_locked_memory_is_warned_about(void **state)
 {
     (void)state;
-    struct rlimit small = {1 << 20, 1 << 20};
+    struct rlimit small = {4 << 20, 4 << 20};
     if (somebody() == NULL) {
         skip();
     }
