@@ -283,7 +283,9 @@ static bool run_floor_both(void *context, size_t times)
     crypto_sign_keypair(public_key, secret_key);
     crypto_sign_detached(signature, NULL, pair->message, sizeof(pair->message), secret_key);
     while (times-- > 0) {
-        if (!floor_signer(pair, pair->point) || !floor_signer(pair, pair->point) ||
+        bool both = floor_signer(pair, pair->point);
+        both = floor_signer(pair, pair->point) && both;
+        if (!both ||
             crypto_sign_verify_detached(signature, pair->message, sizeof(pair->message), public_key) != 0) {
             return false;
         }

@@ -144,6 +144,7 @@ static enum hk_error compute(struct round *round, const struct hk_cosign *reques
     group->scalar_add(&round->nonce, &round->nonce, &nonces->hiding);
     group->base_mul(&round->commitment, &round->nonce);
     group->point_add(&round->commitment, &round->commitment, &round->other);
+    HK_PUBLIC(round->commitment); /* R: anybody computes it from the two sides' commitments */
     if (group->point_is_identity(&round->commitment)) {
         return HK_BAD_POINT;
     }
@@ -231,6 +232,7 @@ static enum hk_error finish(uint8_t *signature, const struct hk_cosign *request,
     group->scalar_add(&sum, &sum, &round->nonce);
     group->scalar_add(&sum, &sum, z);
     hk_frost_put_signature(made, request->suite, &round->commitment, &sum);
+    HK_PUBLIC(made); /* as a share is in RFC 9591, also where the other one was wrong: its nonce is gone */
     if (hk_frost_verify(request->suite, made, request->group_key, request->message, request->size) == HK_OK) {
         memcpy(signature, made, hk_frost_signature_bytes(request->suite));
         return HK_OK;

@@ -106,6 +106,7 @@ enum hk_error hk_enrol_deal(struct hk_enrol_commitments *commitments, struct hk_
     }
     plan_init(&plan, group, public_key);
     group->base_mul(&contributions[OLD_SERVICE], half);
+    HK_PUBLIC(contributions[OLD_SERVICE]); /* S1 */
     group->point_sub(&contributions[OLD_ADMINISTRATOR], &x, &contributions[OLD_SERVICE]);
     do {
         error = deal_once(commitments, given, new_half, &plan, contributions, half, administrator, &subshare);
@@ -242,6 +243,7 @@ enum hk_error hk_enrol_check(const struct hk_enrol_key *key, const uint8_t trans
         return error == HK_AGAIN ? HK_BAD_POINT : error;
     }
     group->base_mul(&sum, new_half);
+    HK_PUBLIC(sum); /* S2 */
     group->point_add(&sum, &sum, &device_point);
     if (!hk_point_equal(group, &sum, &x)) {
         return HK_BAD_PROOF;

@@ -149,6 +149,7 @@ enum hk_error hk_frost_commit_to(struct hk_frost_nonces *nonces, const struct hk
     nonces->commitment.identifier = *identifier;
     memcpy(nonces->commitment.hiding, points[0].bytes, group->point_bytes);
     memcpy(nonces->commitment.binding, points[1].bytes, group->point_bytes);
+    HK_PUBLIC(nonces->commitment);
     return HK_OK;
 }
 

@@ -41,6 +41,7 @@ static enum hk_error scalar_decode(struct hk_scalar *out, const uint8_t *in)
     for (int i = 0; i < SIZE; i++) {
         borrow = (((unsigned)in[i] - order[i] - borrow) >> 8) & 1;
     }
+    HK_PUBLIC(borrow); /* a refusal is seen by everybody */
     if (borrow == 0) {
         return HK_BAD_SCALAR;
     }
@@ -75,7 +76,9 @@ static void scalar_invert(struct hk_scalar *out, const struct hk_scalar *a)
 {
     uint8_t bytes[SIZE] = {0};
     HK_WIPE_AT_EXIT(bytes);
-    if (crypto_core_ed25519_scalar_invert(bytes, a->bytes) != 0) {
+    int failed = crypto_core_ed25519_scalar_invert(bytes, a->bytes); /* for zero alone */
+    HK_PUBLIC(failed);
+    if (failed != 0) {
         memset(bytes, 0, sizeof(bytes));
     }
     put_scalar(out, bytes);
@@ -116,7 +119,9 @@ static void point_add(struct hk_point *out, const struct hk_point *a, const stru
 {
     uint8_t bytes[SIZE];
     HK_WIPE_AT_EXIT(bytes);
-    if (crypto_core_ed25519_add(bytes, a->bytes, b->bytes) == 0) {
+    int failed = crypto_core_ed25519_add(bytes, a->bytes, b->bytes);
+    HK_PUBLIC(failed);
+    if (failed == 0) {
         put_point(out, bytes);
     } else {
         point_identity(out);
@@ -127,7 +132,9 @@ static void point_sub(struct hk_point *out, const struct hk_point *a, const stru
 {
     uint8_t bytes[SIZE];
     HK_WIPE_AT_EXIT(bytes);
-    if (crypto_core_ed25519_sub(bytes, a->bytes, b->bytes) == 0) {
+    int failed = crypto_core_ed25519_sub(bytes, a->bytes, b->bytes);
+    HK_PUBLIC(failed);
+    if (failed == 0) {
         put_point(out, bytes);
     } else {
         point_identity(out);
@@ -141,7 +148,9 @@ static void base_mul(struct hk_point *out, const struct hk_scalar *k)
 {
     uint8_t bytes[SIZE];
     HK_WIPE_AT_EXIT(bytes);
-    if (crypto_scalarmult_ed25519_base_noclamp(bytes, k->bytes) == 0) {
+    int failed = crypto_scalarmult_ed25519_base_noclamp(bytes, k->bytes);
+    HK_PUBLIC(failed);
+    if (failed == 0) {
         put_point(out, bytes);
     } else {
         point_identity(out);
@@ -152,7 +161,9 @@ static void point_mul(struct hk_point *out, const struct hk_scalar *k, const str
 {
     uint8_t bytes[SIZE];
     HK_WIPE_AT_EXIT(bytes);
-    if (crypto_scalarmult_ed25519_noclamp(bytes, k->bytes, p->bytes) == 0) {
+    int failed = crypto_scalarmult_ed25519_noclamp(bytes, k->bytes, p->bytes);
+    HK_PUBLIC(failed);
+    if (failed == 0) {
         put_point(out, bytes);
     } else {
         point_identity(out);
@@ -164,7 +175,9 @@ static enum hk_error point_decode_mul(struct hk_point *out, const struct hk_scal
 {
     uint8_t bytes[SIZE];
     HK_WIPE_AT_EXIT(bytes);
-    if (crypto_scalarmult_ed25519_noclamp(bytes, k->bytes, in) != 0) {
+    int failed = crypto_scalarmult_ed25519_noclamp(bytes, k->bytes, in);
+    HK_PUBLIC(failed); /* k is not 0 nor n, so it says something about the peer's point only */
+    if (failed != 0) {
         return HK_BAD_POINT;
     }
     put_point(out, bytes);

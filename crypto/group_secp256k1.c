@@ -123,7 +123,9 @@ static void scalar_invert(struct hk_scalar *out, const struct hk_scalar *a)
     HK_WIPE_AT_EXIT(scratch);
     assert(mpn_sec_invert_itch(LIMBS) <= SCRATCH);
     load(number, LIMBS, a->bytes);
-    if (mpn_sec_invert(inverse, number, order, LIMBS, 2 * 8 * SIZE, scratch) == 0) {
+    int invertible = mpn_sec_invert(inverse, number, order, LIMBS, 2 * 8 * SIZE, scratch);
+    HK_PUBLIC(invertible); /* all but zero */
+    if (invertible == 0) {
         memset(inverse, 0, sizeof(inverse));
     }
     store(out, inverse);
@@ -162,7 +164,9 @@ static void to_library(secp256k1_pubkey *out, const struct hk_point *point)
     HK_WIPE_AT_EXIT(full);
     full[0] = 4;
     memcpy(full + 1, point->bytes + 1, FULL - 1);
-    if (secp256k1_ec_pubkey_parse(secp256k1_context_static, out, full, FULL) != 1) {
+    int parsed = secp256k1_ec_pubkey_parse(secp256k1_context_static, out, full, FULL);
+    HK_PUBLIC(parsed); /* always */
+    if (parsed != 1) {
         memset(out, 0, sizeof(*out));
     }
 }
@@ -195,7 +199,9 @@ static void point_identity(struct hk_point *out)
 
 static bool point_is_identity(const struct hk_point *a)
 {
-    return a->bytes[0] == 0;
+    bool identity = a->bytes[0] == 0;
+    HK_PUBLIC(identity); /* a refusal or another try, seen by everybody */
+    return identity;
 }
 
 /* a + b, or a - b. */
@@ -218,8 +224,10 @@ static void combine(struct hk_point *out, const struct hk_point *a, const struct
         return;
     }
     to_library(&left, a);
-    if (secp256k1_ec_pubkey_combine(secp256k1_context_static, &sum,
-                                    (const secp256k1_pubkey *[]){&left, &right}, 2) == 1) {
+    int combined = secp256k1_ec_pubkey_combine(secp256k1_context_static, &sum,
+                                               (const secp256k1_pubkey *[]){&left, &right}, 2);
+    HK_PUBLIC(combined); /* unless the sum is the identity */
+    if (combined == 1) {
         from_library(out, &sum);
     } else {
         point_identity(out);
@@ -245,7 +253,9 @@ static void base_mul(struct hk_point *out, const struct hk_scalar *k)
     assert(secp256k1_context_preallocated_size(SECP256K1_CONTEXT_NONE) <= sizeof(memory));
     secp256k1_context *context = secp256k1_context_preallocated_create(memory, SECP256K1_CONTEXT_NONE);
     /* It fails exactly for 0: a fact about the result, which is public. */
-    if (secp256k1_ec_pubkey_create(context, &key, k->bytes) == 1) {
+    int created = secp256k1_ec_pubkey_create(context, &key, k->bytes);
+    HK_PUBLIC(created);
+    if (created == 1) {
         from_library(out, &key);
     } else {
         point_identity(out);
@@ -265,7 +275,9 @@ static void multiply(struct hk_point *out, const struct hk_scalar *k, const secp
 {
     uint8_t xy[2 * SIZE];
     HK_WIPE_AT_EXIT(xy);
-    if (secp256k1_ecdh(secp256k1_context_static, xy, key, k->bytes, copy_coordinates, NULL) == 1) {
+    int multiplied = secp256k1_ecdh(secp256k1_context_static, xy, key, k->bytes, copy_coordinates, NULL);
+    HK_PUBLIC(multiplied); /* unless k is 0 */
+    if (multiplied == 1) {
         put_point(out, xy);
     } else {
         point_identity(out);

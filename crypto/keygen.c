@@ -141,6 +141,7 @@ enum hk_error hk_keygen_finish(struct hk_keygen_result *result, struct hk_keygen
     const struct hk_group *group = taken.group;
     uint8_t t1[HK_NAME_BYTES], t2[HK_NAME_BYTES];
     struct hk_point public_key;
+    HK_PUBLIC(taken.point); /* message 3 opens the commitment to it */
     transcript_1(t1, taken.sid, taken.commitment);
     enum hk_error error = check_peer(&public_key, group, t1, HK_PROVER_SERVICE, taken.point, point, proof);
     if (error != HK_OK) {
@@ -167,6 +168,7 @@ enum hk_error hk_keygen_complete(struct hk_keygen_result *result, struct hk_keyg
     const struct hk_group *group = taken.group;
     uint8_t commitment[HK_NAME_BYTES];
     struct hk_point public_key;
+    HK_PUBLIC(taken.point); /* was message 2 */
     commit(commitment, group, taken.sid, point, proof, opening);
     if (!hk_equal(commitment, taken.commitment, HK_NAME_BYTES)) {
         return HK_BAD_PROOF;
@@ -238,6 +240,7 @@ enum hk_error hk_import_take(struct hk_keygen_result *result, const struct hk_gr
         return error;
     }
     group->base_mul(&service_point, &s);
+    HK_PUBLIC(service_point); /* the device knows it too */
     error = check_peer(&public_key, group, sid, HK_PROVER_DEVICE, service_point.bytes, point, proof);
     if (error != HK_OK) {
         return error;

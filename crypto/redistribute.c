@@ -125,6 +125,7 @@ enum hk_error hk_redistribute_deal(struct hk_dealing *dealing, struct hk_scalar 
         group->base_mul(&point, &values[k]);
         memcpy(dealing->commitments[k], point.bytes, group->point_bytes);
     }
+    HK_PUBLIC(*dealing); /* is published */
     return HK_OK;
 }
 
@@ -217,6 +218,7 @@ enum hk_error hk_redistribute_receive(struct hk_scalar *share, const struct hk_p
         }
         subshare_point(&committed, plan, points, receiver);
         group->base_mul(&given, &subshares[i]);
+        HK_PUBLIC(given); /* what was committed to, or the dealer lies */
         if (!hk_point_equal(group, &committed, &given)) {
             return HK_BAD_PROOF;
         }

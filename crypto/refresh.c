@@ -90,6 +90,7 @@ enum hk_error hk_refresh_device(struct hk_scalar *new_half, struct hk_point *new
     hk_refresh_delta(&delta, group, refresh, key_id);
     group->base_mul(&point, &delta);
     group->point_sub(&point, service_point, &point);
+    HK_PUBLIC(point); /* S' */
     transcript_of(transcript, refresh);
     enum hk_error error = hk_schnorr_verify(group, transcript, HK_PROVER_SERVICE, &point, proof);
     if (error != HK_OK) {
@@ -119,5 +120,6 @@ enum hk_error hk_refresh_check(const struct hk_group *group, const struct hk_ref
     transcript_of(transcript, refresh);
     group->base_mul(&point, new_half);
     group->point_sub(&point, public_key, &point);
+    HK_PUBLIC(point); /* D' */
     return hk_schnorr_verify(group, transcript, HK_PROVER_DEVICE, &point, proof);
 }

@@ -75,6 +75,7 @@ enum hk_error hk_schnorr_verify(const struct hk_group *group, const uint8_t tran
         return HK_BAD_PROOF;
     }
     challenge(&c, group, transcript, role, point, proof);
+    HK_PUBLIC(c); /* also where the transcript is of secrets (refresh): a hash gives nothing of them away */
     group->base_mul(&left, &response);
     group->point_mul(&right, &c, point);
     group->point_add(&right, &right, &commitment);

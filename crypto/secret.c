@@ -4,6 +4,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef HK_TEST_SEAMS
+#include <valgrind/memcheck.h>
+
+void hk_test_public(const void *memory, size_t size)
+{
+    (void)VALGRIND_MAKE_MEM_DEFINED(memory, size);
+}
+#endif
+
 void hk_wipe(void *memory, size_t size)
 {
     if (size != 0) {
@@ -13,12 +22,16 @@ void hk_wipe(void *memory, size_t size)
 
 bool hk_equal(const void *a, const void *b, size_t size)
 {
-    return sodium_memcmp(a, b, size) == 0;
+    bool equal = sodium_memcmp(a, b, size) == 0;
+    HK_PUBLIC(equal);
+    return equal;
 }
 
 bool hk_is_zero(const void *memory, size_t size)
 {
-    return sodium_is_zero(memory, size) == 1;
+    bool zero = sodium_is_zero(memory, size) == 1;
+    HK_PUBLIC(zero);
+    return zero;
 }
 
 /* sodium_malloc locks and guards its pages and leaves them out of dumps; it does not report a lock that the

@@ -15,10 +15,21 @@
 /* Overwrites `size` bytes with zeros; the compiler cannot leave it out. `memory` may be NULL if size is 0. */
 void hk_wipe(void *memory, size_t size);
 
-/* True if both hold the same `size` bytes; constant time. */
+/* Says that a variable holds nothing secret any more, though it was computed from secrets: a point or a proof
+ * that is about to be sent, the verdict of a check. It documents that, and `make ctcheck`, which looks for
+ * branches and addresses that depend on secrets, believes it. Nothing at all in a release build. */
+#ifdef HK_TEST_SEAMS
+void hk_test_public(const void *memory, size_t size);
+#define HK_PUBLIC_BYTES(memory, size) hk_test_public(memory, size)
+#else
+#define HK_PUBLIC_BYTES(memory, size) ((void)0)
+#endif
+#define HK_PUBLIC(variable) HK_PUBLIC_BYTES(&(variable), sizeof(variable))
+
+/* True if both hold the same `size` bytes; constant time, and the verdict is public. */
 bool hk_equal(const void *a, const void *b, size_t size) HK_CHECK;
 
-/* True if all `size` bytes are zero; constant time. */
+/* True if all `size` bytes are zero; constant time, and the verdict is public. */
 bool hk_is_zero(const void *memory, size_t size) HK_CHECK;
 
 /* Memory of `size` bytes, zeroed, locked, excluded from core dumps and wiped in a forked child.

@@ -85,8 +85,10 @@ enum hk_error hk_age_unwrap_one(uint8_t file_key[HK_AGE_FILE_KEY_BYTES], const s
     HK_WIPE_AT_EXIT(key);
     HK_WIPE_AT_EXIT(opened);
     wrap_key(key, shared, wrap->ephemeral, recipient);
-    if (crypto_aead_chacha20poly1305_ietf_decrypt(opened, NULL, NULL, wrap->body, sizeof wrap->body, NULL, 0,
-                                                  zero_nonce, key) != 0)
+    int failed = crypto_aead_chacha20poly1305_ietf_decrypt(opened, NULL, NULL, wrap->body, sizeof wrap->body,
+                                                           NULL, 0, zero_nonce, key);
+    HK_PUBLIC(failed); /* whether a stanza is for us: the person who asked sees it */
+    if (failed != 0)
         return HK_AUTH;
     memcpy(file_key, opened, sizeof opened);
     return HK_OK;
@@ -100,8 +102,11 @@ enum hk_error hk_age_wrap_one(char arguments[HK_AGE_STANZA_TEXT], uint8_t body[H
     HK_WIPE_AT_EXIT(shared);
     HK_WIPE_AT_EXIT(key);
     hk_random(scalar, sizeof scalar);
-    if (crypto_scalarmult_base(ephemeral, scalar) != 0 || crypto_scalarmult(shared, scalar, recipient) != 0)
+    int failed = crypto_scalarmult_base(ephemeral, scalar) | crypto_scalarmult(shared, scalar, recipient);
+    HK_PUBLIC(failed); /* a recipient of low order */
+    if (failed != 0)
         return HK_BAD_POINT;
+    HK_PUBLIC(ephemeral);
     wrap_key(key, shared, ephemeral, recipient);
     crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, file_key, HK_AGE_FILE_KEY_BYTES, NULL, 0, NULL,
                                               zero_nonce, key);

@@ -1,5 +1,6 @@
 #include "device/command.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -140,6 +141,7 @@ enum hk_error hk_command_parse(struct hk_call *call, int argc, char **argv, char
 {
     int words;
     *call = (struct hk_call){.command = find(argc, argv, &words)};
+    assert(call->command != NULL); /* the last row matches everything */
     enum hk_error error = parse_options(call, argc - words, argv + words, problem);
     return error ? error : check_call(call, problem);
 }

@@ -84,7 +84,25 @@ static enum hk_error decode(struct hk_invitation *out, const uint8_t *encoded, s
 
 static bool is_space(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    unsigned d = (uint8_t)c, none = (d ^ ' ') * (d ^ '\t') * (d ^ '\r') * (d ^ '\n'); /* no branches */
+    bool space = none == 0;
+    HK_PUBLIC(space);
+    return space;
+}
+
+/* As strnlen, which may branch on more than the end of the text. Where the text and white space end is
+ * public, though what is between them holds k. */
+static size_t length_of(const char *text, size_t max)
+{
+    size_t length = 0;
+    for (bool more = true; more; length += more) {
+        if (length == max) {
+            break;
+        }
+        more = text[length] != '\0';
+        HK_PUBLIC(more);
+    }
+    return length;
 }
 
 enum hk_error hk_invitation_parse(struct hk_invitation *out, const char *text, const char **reason)
@@ -94,7 +112,7 @@ enum hk_error hk_invitation_parse(struct hk_invitation *out, const char *text, c
     while (is_space(*text)) {
         text++;
     }
-    size_t length = strnlen(text, HK_INVITATION_TEXT_MAX), prefix = sizeof(HK_INVITATION_PREFIX) - 1;
+    size_t length = length_of(text, HK_INVITATION_TEXT_MAX), prefix = sizeof(HK_INVITATION_PREFIX) - 1;
     while (length > 0 && is_space(text[length - 1])) {
         length--;
     }
@@ -117,11 +135,14 @@ enum hk_error hk_invitation_parse(struct hk_invitation *out, const char *text, c
     }
     size -= CHECK_BYTES;
     checksum(sum, code, size);
-    if (memcmp(sum, code + size, CHECK_BYTES) != 0) {
+    if (!hk_equal(sum, code + size, CHECK_BYTES)) {
         return HK_BAD_ENCODING;
     }
     *reason = "the code is of another version of halfkey";
     struct hk_address address;
+    if (size > sizeof(found.secret)) {
+        HK_PUBLIC_BYTES(code, size - sizeof(found.secret)); /* all but k, which is last */
+    }
     if (decode(&found, code, size) != HK_OK || hk_address_parse(&address, found.address, NULL) != HK_OK) {
         return HK_BAD_ENCODING;
     }

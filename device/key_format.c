@@ -28,9 +28,26 @@ enum hk_error hk_age_recipient_decode(uint8_t key[32], const char *text, size_t 
     return HK_OK;
 }
 
+/* In the texts below white space and line ends are public, though what is between them may be a secret key.
+ */
 static bool is_space(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    unsigned d = (uint8_t)c, none = (d ^ ' ') * (d ^ '\t') * (d ^ '\r') * (d ^ '\n'); /* no branches */
+    bool space = none == 0;
+    HK_PUBLIC(space);
+    return space;
+}
+
+/* As memchr for a line end, which may branch on more than that. */
+static const char *line_end(const char *at, const char *end)
+{
+    for (; at < end; at++) {
+        bool found = *at == '\n';
+        HK_PUBLIC(found);
+        if (found)
+            return at;
+    }
+    return NULL;
 }
 
 /* The line that *at points to, without white space around it; *at moves behind it. False at the end. */
@@ -39,7 +56,7 @@ static bool next_line(const char **at, const char *end, const char **line, size_
     if (*at == end)
         return false;
     const char *start = *at;
-    const char *newline = memchr(start, '\n', (size_t)(end - start));
+    const char *newline = line_end(start, end);
     const char *stop = newline ? newline : end;
     *at = newline ? newline + 1 : end;
     while (start < stop && is_space(*start))
@@ -59,7 +76,9 @@ enum hk_error hk_age_identity_decode(struct hk_secret32 *key, const char *text, 
     const char *at = text, *line;
     size_t size, n = 0;
     while (next_line(&at, text + length, &line, &size)) {
-        if (size == 0 || *line == '#')
+        bool comment = size > 0 && *line == '#';
+        HK_PUBLIC(comment);
+        if (size == 0 || comment)
             continue;
         if (have || hk_bech32_decode(found.bytes, sizeof found.bytes, &n, IDENTITY_PREFIX, line, size) ||
             n != sizeof found.bytes)

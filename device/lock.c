@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -47,7 +48,9 @@ static bool read_mark(int fd, struct mark *mark)
 {
     char text[MARK_MAX] = {0};
     ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
-    return size > 0 && sscanf(text, "%ld %127s %63s", &mark->pid, mark->host, mark->boot) == 3;
+    char *rest = text;
+    mark->pid = strtol(text, &rest, 10);
+    return size > 0 && rest != text && sscanf(rest, "%127s %63s", mark->host, mark->boot) == 2;
 }
 
 static enum hk_error write_mark(int fd, const struct mark *mark)

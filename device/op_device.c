@@ -1,4 +1,5 @@
 /* device list, rename, revoke. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,7 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
     if (error != HK_OK) {
         return error;
     }
+    assert(certificate != NULL);
     /* Decided is decided: from here on the certificate is shown at every contact, whatever happens below. */
     certificate->revoked = true;
     error = hk_core_save(core, "revoke.mark");

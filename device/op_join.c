@@ -600,7 +600,7 @@ enum hk_error hk_op_join_finish(struct hk_op_call *call)
         error = finish(call, core->joining);
     } else {
         error = core->state == NULL ? reopen(call) : HK_OK;
-        if (error == HK_OK && core->state->phase == HK_PHASE_JOINING) {
+        if (error == HK_OK && core->state != NULL && core->state->phase == HK_PHASE_JOINING) {
             error = hk_resume_join(core);
         }
     }
@@ -611,5 +611,5 @@ enum hk_error hk_op_join_finish(struct hk_op_call *call)
     if (error != HK_OK) {
         return error;
     }
-    return core->state->phase == HK_PHASE_ACTIVE ? answer(call) : HK_NOT_FOUND;
+    return core->state != NULL && core->state->phase == HK_PHASE_ACTIVE ? answer(call) : HK_NOT_FOUND;
 }

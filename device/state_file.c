@@ -1,6 +1,7 @@
 /* The sealed file. Its head: magic ‖ version ‖ form ‖ u64be operations ‖ u64be memory ‖ salt ‖ nonce; the
  * head is the associated data. */
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,7 @@ static enum hk_error derive(struct hk_state_seal *seal, const void *passphrase, 
         hk_hash_name(seal->key.bytes, "state/open", 1, (struct hk_bytes[]){HK_BYTES(seal->salt, 16)});
         return HK_OK;
     }
+    assert(passphrase != NULL);
     int failed = crypto_pwhash(seal->key.bytes, sizeof(seal->key.bytes), passphrase, size, seal->salt,
                                seal->operations, (size_t)seal->memory, crypto_pwhash_ALG_ARGON2ID13);
     return failed ? HK_NO_MEMORY : HK_OK;
@@ -184,7 +186,7 @@ enum hk_error hk_state_look(const struct hk_home *home, bool *has_passphrase, ch
     if (error != HK_OK) {
         return error;
     }
-    error = read_all(fd, head, sizeof(head), &size);
+    (void)read_all(fd, head, sizeof(head), &size); /* a file that goes on is what it should be */
     error = size == sizeof(head) ? read_head(&seal, head, size) : HK_BAD_ENCODING;
     close(fd);
     if (error != HK_OK) {

@@ -24,8 +24,10 @@ enum hk_error hk_unseal(void *out, const uint8_t *sealed, size_t size, const str
     }
     uint8_t place[HK_HASH_BYTES];
     hk_hash_list(place, use, count, list);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed + NONCE, size - NONCE, place,
-                                                   sizeof place, sealed, key->bytes) != 0) {
+    int failed = crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed + NONCE, size - NONCE,
+                                                            place, sizeof place, sealed, key->bytes);
+    HK_PUBLIC(failed);
+    if (failed != 0) {
         hk_wipe(out, size - HK_SEAL_OVERHEAD);
         return HK_AUTH;
     }

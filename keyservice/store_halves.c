@@ -6,6 +6,7 @@
 #include "crypto/suite.h"
 #include "keyservice/seal.h"
 
+/* NOLINTNEXTLINE(misc-redundant-expression): two constants of two headers that must stay equal */
 _Static_assert(HK_SEALED_TAG == HK_TAG_BYTES + HK_SEAL_OVERHEAD, "a sealed tag");
 
 /* -- sealing -- */

@@ -73,6 +73,7 @@ static enum outcome open_long(uint8_t *out, const struct hk_secret32 *key, const
         bool right = (ad_size == 0 || EVP_DecryptUpdate(context, NULL, &length, ad, (int)ad_size) == 1) &&
                      EVP_DecryptUpdate(context, out, &length, in, (int)size) == 1 &&
                      EVP_DecryptFinal_ex(context, out + size, &length) == 1;
+        HK_PUBLIC(right);
         outcome = right ? OPENED : WRONG;
     }
     EVP_CIPHER_CTX_free(context);
@@ -94,6 +95,7 @@ enum hk_error hk_aead_open(uint8_t *out, const struct hk_secret32 *key,
     if (outcome == CANNOT) {
         int result = crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, in, size, ad, ad_size, nonce,
                                                                key->bytes);
+        HK_PUBLIC(result);
         outcome = result == 0 ? OPENED : WRONG;
     }
     if (outcome != OPENED) {
@@ -124,8 +126,10 @@ enum hk_error hk_aead_x_open(uint8_t *out, const struct hk_secret32 *key,
     if (size < HK_AEAD_TAG_BYTES) {
         return HK_AUTH;
     }
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in, size, ad, ad_size, nonce,
-                                                   key->bytes) != 0) {
+    int failed =
+        crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in, size, ad, ad_size, nonce, key->bytes);
+    HK_PUBLIC(failed);
+    if (failed != 0) {
         hk_wipe(out, size - HK_AEAD_TAG_BYTES);
         return HK_AUTH;
     }

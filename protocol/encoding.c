@@ -54,6 +54,7 @@ enum hk_error hk_hex_decode(uint8_t *out, size_t size, const char *text, size_t 
         uint32_t high = hex_value(letter(text, 2 * i), &bad);
         out[i] = (uint8_t)(high << 4 | hex_value(letter(text, 2 * i + 1), &bad));
     }
+    HK_PUBLIC(bad);
     if (bad != 0) {
         hk_wipe(out, size);
         return HK_BAD_ENCODING;
@@ -195,8 +196,9 @@ static enum hk_error decode(uint8_t *out, size_t max, size_t *size, const char *
         if (length % group != 0) {
             return HK_BAD_ENCODING;
         }
-        while (digits > 0 && length - digits < group && text[digits - 1] == '=') {
-            digits--;
+        for (bool padding = true; padding && digits > 0 && length - digits < group; digits -= padding) {
+            padding = text[digits - 1] == '=';
+            HK_PUBLIC(padding); /* follows from the length */
         }
     }
     size_t bytes = digits * alphabet->bits / 8;
@@ -210,6 +212,7 @@ static enum hk_error decode(uint8_t *out, size_t max, size_t *size, const char *
     }
     uint32_t bad = 0;
     get_digits(out, text, digits, alphabet, &bad);
+    HK_PUBLIC(bad);
     if (bad != 0) {
         hk_wipe(out, bytes);
         return HK_BAD_ENCODING;
@@ -359,6 +362,7 @@ enum hk_error hk_bech32_decode(uint8_t *out, size_t max, size_t *size, const cha
         }
     }
     bad |= (held & ((1u << bits) - 1)) | (state ^ 1);
+    HK_PUBLIC(bad);
     if (bad != 0) {
         hk_wipe(out, bytes);
         return HK_BAD_ENCODING;

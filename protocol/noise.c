@@ -148,6 +148,7 @@ static enum hk_error get_sealed(struct cursor *cursor, uint8_t *data, size_t siz
     mix_hash(noise, cursor->in, total); /* first, since `data` may be where the message is */
     if (!noise->has_key) {
         if (size != 0) {
+            /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a reader's cursor has a message */
             memmove(data, cursor->in, size);
         }
     } else {
@@ -197,6 +198,7 @@ static enum hk_error token_s(struct cursor *cursor)
     }
     enum hk_error error = get_sealed(cursor, noise->remote_static, HK_NOISE_KEY_BYTES);
     if (error == HK_OK) {
+        HK_PUBLIC(noise->remote_static); /* encrypted for anonymity only: whoever is admitted is in tables */
         noise->has_remote_static = true;
         if (noise->admit != NULL) {
             error = noise->admit(noise->argument, noise->remote_static);

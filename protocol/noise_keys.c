@@ -23,8 +23,9 @@ enum hk_error hk_noise_dh(struct hk_secret32 *out, const struct hk_secret32 *pri
     struct hk_secret32 shared;
     HK_WIPE_AT_EXIT(shared);
     /* libsodium refuses the known points of small order; the zero test is ours, whatever the library does. */
-    if (crypto_scalarmult_curve25519(shared.bytes, private_key->bytes, public_key) != 0 ||
-        hk_is_zero(shared.bytes, sizeof(shared.bytes))) {
+    int failed = crypto_scalarmult_curve25519(shared.bytes, private_key->bytes, public_key);
+    HK_PUBLIC(failed); /* never for an honest key, and seen by whoever sent the other */
+    if (failed != 0 || hk_is_zero(shared.bytes, sizeof(shared.bytes))) {
         return HK_BAD_POINT;
     }
     memcpy(out, &shared, sizeof(shared));

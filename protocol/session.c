@@ -361,6 +361,7 @@ enum hk_error hk_session_open_answer(struct hk_session *session, const struct hk
             error = HK_TOO_OLD;
         } else {
             window_mark_locked(session, frame->counter);
+            HK_PUBLIC_BYTES(plaintext, 8); /* a counter as in a frame's head */
             error = hk_get_u64(plaintext) == counter ? HK_OK : HK_BAD_PEER;
         }
     }

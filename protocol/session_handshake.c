@@ -41,11 +41,9 @@ enum hk_error hk_session_finish(struct hk_session *session, struct hk_session_ke
     uint8_t nothing[1];
     size_t payload;
     enum hk_error error = hk_frame_parse(&frame, answer, size);
-    if (error != HK_OK) {
-        error = HK_BAD_PEER;
-    } else if (frame.type == HK_FRAME_HINT) {
+    if (error == HK_OK && frame.type == HK_FRAME_HINT) {
         error = hk_frame_hinted(&frame);
-    } else if (frame.type != HK_FRAME_HANDSHAKE_ANSWER ||
+    } else if (error != HK_OK || frame.type != HK_FRAME_HANDSHAKE_ANSWER ||
                hk_noise_read(noise, frame.body, frame.body_size, nothing, 0, &payload) != HK_OK ||
                hk_noise_split(noise, &result) != HK_OK) {
         error = HK_BAD_PEER;

@@ -135,6 +135,7 @@ static void device_remove_locked(struct hk_session_table *table, struct hk_sessi
         if (device->sessions[i] == session) {
             device->count--;
             memmove(&device->sessions[i], &device->sessions[i + 1],
+                    /* NOLINTNEXTLINE(bugprone-sizeof-expression): it is an array of pointers */
                     (device->count - i) * sizeof(device->sessions[0]));
             table->confirmed--;
             break;

@@ -97,10 +97,9 @@ static bool process_holds(pid_t pid, const uint8_t needle[32])
     assert_non_null(maps);
     assert_true(memory >= 0);
     while (!found && fgets(line, sizeof(line), maps) != NULL) {
-        unsigned long from, to;
-        char access[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, access) != 3 || access[0] != 'r' ||
-            to - from > (64UL << 20)) {
+        char *at = line, *end;
+        unsigned long from = strtoul(at, &at, 16), to = strtoul(at + (*at == '-'), &end, 16);
+        if (end == at || end[0] != ' ' || end[1] != 'r' || to - from > (64UL << 20)) {
             continue;
         }
         uint8_t *copy = malloc(to - from);
@@ -164,7 +163,7 @@ static pid_t agent_pid(void)
         got = fd >= 0 ? read(fd, environment, sizeof(environment)) : 0;
         close(fd);
         if (got > 0 && memmem(environment, (size_t)got, world.home, strlen(world.home)) != NULL) {
-            found = (pid_t)atoi(entry->d_name);
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
         }
     }
     closedir(all);

@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(wrong <= HK_CODE_WORDS + 1);
     }
     if (size >= 9) {
-        (void)hk_words_check(text, data, &wrong);
+        (void)!hk_words_check(text, data, &wrong);
     }
     return 0;
 }
