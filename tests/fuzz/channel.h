@@ -10,9 +10,9 @@ static const struct hk_secret32 fuzz_psk = {{7, 8, 9}};
 
 /* Patterns that responder and initiator are fed with. */
 static const char *const fuzz_patterns[] = {
-    "Noise_IK_25519_ChaChaPoly_BLAKE2b", "Noise_NK_25519_ChaChaPoly_BLAKE2b",
-    "Noise_XX_25519_ChaChaPoly_SHA256",  "Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b",
-    "Noise_XK_25519_ChaChaPoly_SHA512",  "Noise_X_25519_ChaChaPoly_BLAKE2b",
+    "Noise_IK_25519_ChaChaPoly_BLAKE2b",  "Noise_NK_25519_ChaChaPoly_BLAKE2b",
+    "Noise_XX_25519_ChaChaPoly_SHA256",   "Noise_IKpsk1_25519_ChaChaPoly_BLAKE2b",
+    "Noise_XK_25519_ChaChaPoly_SHA512",   "Noise_X_25519_ChaChaPoly_BLAKE2b",
     "Noise_Npsk0_25519_ChaChaPoly_SHA256"};
 #define FUZZ_PATTERNS (sizeof(fuzz_patterns) / sizeof(*fuzz_patterns))
 #define FUZZ_TABLE 0x80 /* first byte: frames to a session table, not one handshake */

@@ -34,7 +34,8 @@ static void remove_folder(void)
 const char *fuzz_folder(void)
 {
     if (folder[0] == '\0') {
-        snprintf(folder, sizeof(folder), "%s/halfkey-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        snprintf(folder, sizeof(folder), "%s/halfkey-fuzz-XXXXXX",
+                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         MUST(mkdtemp(folder) != NULL);
         atexit(remove_folder);
     }

@@ -1,5 +1,5 @@
-/* An age file, binary or armored, for the key whose private half is 3, 0, 0, ... (whole here: the reader is what
- * is looked at, not the agreement). */
+/* An age file, binary or armored, for the key whose private half is 3, 0, 0, ... (whole here: the reader is
+ * what is looked at, not the agreement). */
 #include <sodium.h>
 
 #include "device/age.h"

@@ -1,5 +1,5 @@
-/* The texts that other programs write: SSHSIG, ssh public keys, age recipients and identities, raw keys; our own plugin
- * identities. */
+/* The texts that other programs write: SSHSIG, ssh public keys, age recipients and identities, raw keys; our
+ * own plugin identities. */
 #include "device/key_format.h"
 #include "device/sshsig.h"
 #include "tests/fuzz/fuzz.h"

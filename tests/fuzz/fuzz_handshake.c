@@ -1,5 +1,6 @@
-/* The first byte chooses: one Noise handshake of a pattern, in a role, fed with messages; or a service's session
- * table, fed with frames. Messages and frames are each a length (u16, big endian) and so many bytes. */
+/* The first byte chooses: one Noise handshake of a pattern, in a role, fed with messages; or a service's
+ * session table, fed with frames. Messages and frames are each a length (u16, big endian) and so many bytes.
+ */
 #include "tests/fuzz/channel.h"
 
 static size_t next_part(const uint8_t **data, const uint8_t *end, const uint8_t **part)
@@ -75,13 +76,15 @@ static void feed_table(const uint8_t *data, const uint8_t *end)
             (void)!hk_session_table_accept(table, &frame, out, &length);
         } else if (hk_session_table_open(table, &frame, &session, &what, out, &length) == HK_OK) {
             if (what == HK_OPENED_NEW) {
-                MUST(hk_session_seal_answer(session, frame.counter, "done", 4, out, sizeof(out), &length) == HK_OK);
+                MUST(hk_session_seal_answer(session, frame.counter, "done", 4, out, sizeof(out), &length) ==
+                     HK_OK);
                 hk_session_keep(session, frame.counter, out, length);
             }
             hk_session_table_release(table, session);
         }
         hk_session_table_count(table, &counts);
-        MUST(counts.unconfirmed <= 4 && counts.strangers <= 4 && counts.sessions <= HK_SESSIONS_A_DEVICE * 16);
+        MUST(counts.unconfirmed <= 4 && counts.strangers <= 4 &&
+             counts.sessions <= HK_SESSIONS_A_DEVICE * 16);
     }
     hk_session_table_sweep(table);
     hk_session_table_free(table);

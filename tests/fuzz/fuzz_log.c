@@ -1,5 +1,5 @@
-/* Proofs of a log: sizes and index (three u64), a leaf hash, two roots, then the proof's hashes. Whatever verifies must
- * be the one true statement, so a random proof of a random root never does. */
+/* Proofs of a log: sizes and index (three u64), a leaf hash, two roots, then the proof's hashes. Whatever
+ * verifies must be the one true statement, so a random proof of a random root never does. */
 #include "protocol/merkle.h"
 #include "protocol/object.h"
 #include "tests/fuzz/fuzz.h"
@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const uint8_t *hash = data + 24, *old_root = hash + 32, *root = hash + 64;
-    for (const uint8_t *at = data + 24 + 96; data + size - at >= 32 && count < HK_MERKLE_PROOF_MAX + 2; at += 32) {
+    for (const uint8_t *at = data + 24 + 96; data + size - at >= 32 && count < HK_MERKLE_PROOF_MAX + 2;
+         at += 32) {
         proof[count++] = (struct hk_bytes){at, 32};
     }
     uint64_t old_size = number(data), new_size = number(data + 8), index = number(data + 16);

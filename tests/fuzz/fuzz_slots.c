@@ -1,5 +1,5 @@
-/* Both copies of a slot file. The input: how many records of 128 bytes (one byte, at most 8), then for each copy the
- * head's 64 bytes that matter and the records. */
+/* Both copies of a slot file. The input: how many records of 128 bytes (one byte, at most 8), then for each
+ * copy the head's 64 bytes that matter and the records. */
 #include "keyservice/slots.h"
 
 #include <sodium.h>

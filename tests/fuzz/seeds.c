@@ -89,8 +89,8 @@ static void handshake(size_t pattern, bool feed_initiator)
                                        .remote_static = public_keys[1 - side],
                                        .psk = &fuzz_psk,
                                        .ephemeral = fed ? NULL : &ephemeral};
-        MUST(hk_noise_init(&sides[side], fuzz_patterns[pattern], side == 0 ? HK_NOISE_INITIATOR : HK_NOISE_RESPONDER,
-                           &setup) == HK_OK);
+        MUST(hk_noise_init(&sides[side], fuzz_patterns[pattern],
+                           side == 0 ? HK_NOISE_INITIATOR : HK_NOISE_RESPONDER, &setup) == HK_OK);
     }
     fuzz_random();
     for (int from = 0; !hk_noise_is_finished(&sides[0]); from = 1 - from) {
@@ -100,7 +100,8 @@ static void handshake(size_t pattern, bool feed_initiator)
             add(&tape, message, size);
         }
     }
-    snprintf(name, sizeof(name), "%.12s-%s", fuzz_patterns[pattern] + 6, feed_initiator ? "initiator" : "responder");
+    snprintf(name, sizeof(name), "%.12s-%s", fuzz_patterns[pattern] + 6,
+             feed_initiator ? "initiator" : "responder");
     put("handshake", name, tape.bytes, tape.size);
 }
 
@@ -129,15 +130,16 @@ static void table(bool stranger)
     hk_noise_public(setup.service.static_public, &fuzz_service_key);
     hk_noise_public(device_public, &fuzz_device_key);
     fuzz_random();
-    MUST(hk_session_begin(&noise, stranger ? NULL : &fuzz_device_key, device_public, setup.service.static_public, first,
-                          &size) == HK_OK);
+    MUST(hk_session_begin(&noise, stranger ? NULL : &fuzz_device_key, device_public,
+                          setup.service.static_public, first, &size) == HK_OK);
     add(&tape, first, size);
     fuzz_random();
     MUST(hk_session_table_new(&sessions, &setup) == HK_OK && hk_frame_parse(&parsed, first, size) == HK_OK);
     MUST(hk_session_table_accept(sessions, &parsed, out, &length) == HK_OK);
     MUST(hk_session_finish(&session, keys, &noise, out, length) == HK_OK);
     for (int i = 0; i < 2; i++) {
-        MUST(hk_session_seal_request(&session, "request", 7, frame, sizeof(frame), &length, &counter) == HK_OK);
+        MUST(hk_session_seal_request(&session, "request", 7, frame, sizeof(frame), &length, &counter) ==
+             HK_OK);
         add(&tape, frame, length);
     }
     add(&tape, frame, length);
@@ -230,8 +232,8 @@ static void age(void)
             struct hk_source source = {fuzz_read, &plain};
             struct hk_sink sink = {keep, &out};
             out.size = 0;
-            MUST(hk_age_encrypt(&source, &sink, (const uint8_t(*)[32])(count == 1 ? recipients : recipients), count,
-                                armored != 0) == HK_OK);
+            MUST(hk_age_encrypt(&source, &sink, (const uint8_t(*)[32])(count == 1 ? recipients : recipients),
+                                count, armored != 0) == HK_OK);
             snprintf(name, sizeof(name), "%zu-%s", count, armored ? "armored" : "binary");
             put("age", name, out.bytes, out.size);
         }
@@ -255,8 +257,9 @@ static void age(void)
         put("plugin", locked ? "identity-locked" : "identity", talk, 1 + strlen(talk + 1));
     }
     snprintf(talk, sizeof(talk),
-             "%c-> add-identity %s\n\n-> add-recipient %s\n\n-> wrap-file-key\nAAAAAAAAAAAAAAAAAAAAAA\n-> done\n\n-> ok\n\n", 1,
-             identity, recipient);
+             "%c-> add-identity %s\n\n-> add-recipient %s\n\n-> wrap-file-key\nAAAAAAAAAAAAAAAAAAAAAA\n-> "
+             "done\n\n-> ok\n\n",
+             1, identity, recipient);
     put("plugin", "recipient", talk, 1 + strlen(talk + 1));
 }
 
@@ -277,7 +280,8 @@ static void texts(void)
     hk_plugin_identity_encode(text, &identity);
     put_text("formats", "plugin", text);
     put_text("formats", "hexadecimal", "0300000000000000000000000000000000000000000000000000000000000000\n");
-    const char *const urls[] = {"tcp://127.0.0.1:7700", "ipc:///run/halfkey", "ws://[::1]:80/halfkey", "tls+tcp://example.org:443"};
+    const char *const urls[] = {"tcp://127.0.0.1:7700", "ipc:///run/halfkey", "ws://[::1]:80/halfkey",
+                                "tls+tcp://example.org:443"};
     for (size_t i = 0; i < 4; i++) {
         char name[8];
         MUST(hk_address_print(address, urls[i], key) == HK_OK);
@@ -286,7 +290,8 @@ static void texts(void)
         snprintf(name, sizeof(name), "url-%zu", i);
         put_text("address", name, urls[i]);
     }
-    put_text("settings", "file", "# mine\nservice = halfkey://abc@host:7700\n timeout=5 \nkey = mail\n\npassphrase-fd =\n");
+    put_text("settings", "file",
+             "# mine\nservice = halfkey://abc@host:7700\n timeout=5 \nkey = mail\n\npassphrase-fd =\n");
 }
 
 static void join(void)
@@ -319,8 +324,10 @@ static void agent(void)
 {
     static struct hk_agent_message message;
     static uint8_t bytes[1 << 14];
-    struct hk_agent_key_row key = {.id = {1}, .suite = 1, .name = "mail", .created = 1700000000, .here = true};
-    struct hk_agent_device_row device = {.serial = {2}, .name = "phone", .role = HK_ROLE_ADMIN, .is_this = true, .in_profile = true};
+    struct hk_agent_key_row key = {
+        .id = {1}, .suite = 1, .name = "mail", .created = 1700000000, .here = true};
+    struct hk_agent_device_row device = {
+        .serial = {2}, .name = "phone", .role = HK_ROLE_ADMIN, .is_this = true, .in_profile = true};
     size_t size;
     hk_agent_message_init(&message);
     hk_agent_set_u64(&message, HK_A_OP, HK_AGENT_SIGN);
@@ -371,7 +378,8 @@ static void slots(void)
     for (int i = 0; i < 3; i++) {
         MUST(hk_slots_allocate(made, serial, &slot, &key) == HK_OK);
     }
-    MUST(hk_slots_erase(made, 1) == HK_OK && hk_slots_set_header(made, 4, 5) == HK_OK && hk_slots_sync(made) == HK_OK);
+    MUST(hk_slots_erase(made, 1) == HK_OK && hk_slots_set_header(made, 4, 5) == HK_OK &&
+         hk_slots_sync(made) == HK_OK);
     bytes[0] = 4;
     hk_slots_close(made);
     size_t size = 1 + slot_copy(bytes + 1, paths[0]);
@@ -383,7 +391,8 @@ static void slots(void)
 
 static uint8_t nodes[8][8][HK_MERKLE_BYTES];
 
-static enum hk_error node_write(void *context, unsigned level, uint64_t index, const uint8_t node[HK_MERKLE_BYTES])
+static enum hk_error node_write(void *context, unsigned level, uint64_t index,
+                                const uint8_t node[HK_MERKLE_BYTES])
 {
     (void)context;
     memcpy(nodes[level][index], node, HK_MERKLE_BYTES);
@@ -431,7 +440,8 @@ int main(int argc, char **argv)
     frames();
     for (size_t pattern = 0; pattern < FUZZ_PATTERNS; pattern++) {
         handshake(pattern, false);
-        if (strncmp(fuzz_patterns[pattern] + 6, "X_", 2) != 0 && strncmp(fuzz_patterns[pattern] + 6, "Np", 2) != 0) {
+        if (strncmp(fuzz_patterns[pattern] + 6, "X_", 2) != 0 &&
+            strncmp(fuzz_patterns[pattern] + 6, "Np", 2) != 0) {
             handshake(pattern, true);
         }
     }
