@@ -148,6 +148,9 @@ ctcheck:
 	    CFLAGS="-$${n#*-} -gdwarf-4" $$b/test/ctcheck || exit 1; done
 	@tests/ctcheck/run $(CTCHECK)
 CTCHECK_CACHE := $(filter ccache,$(CC))
+# Breaks one security check at a time and wants a test to fail: make mutants, or make mutants ONLY='part of a name'.
+mutants: tests
+	@BUILD=$(BUILD) VECTORS=$(VECTORS) tests/mutants/run $(if $(ONLY),'$(ONLY)')
 # Each target of tests/fuzz for TIME seconds, from its corpus: make fuzz TIME=600
 fuzz:
 	@$(MAKE) -s -j2 BUILD=build-fuzz CC=clang \
@@ -183,6 +186,6 @@ install: all
 deb: all
 	@BUILD=$(BUILD) packaging/deb
 clean:
-	rm -rf build build-asan build-tsan build-cover build-ct build-fuzz
+	rm -rf build build-asan build-tsan build-cover build-ct build-fuzz build-mutants
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
