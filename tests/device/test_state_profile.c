@@ -27,12 +27,12 @@ static void sign_profile(const uint8_t secret[64])
     uint8_t signature[64];
     size_t size, length;
     assert_int_equal(hk_profile_encode(&profile, payload, sizeof(payload), &size), HK_OK);
-    assert_int_equal(hk_cose_to_be_signed(to_be_signed, sizeof(to_be_signed), &length, HK_TYPE_PROFILE, account,
-                                          HK_BYTES(payload, size)),
+    assert_int_equal(hk_cose_to_be_signed(to_be_signed, sizeof(to_be_signed), &length, HK_TYPE_PROFILE,
+                                          account, HK_BYTES(payload, size)),
                      HK_OK);
     crypto_sign_detached(signature, NULL, to_be_signed, length, secret);
-    assert_int_equal(hk_cose_assemble(signed_profile, sizeof(signed_profile), &signed_size, HK_TYPE_PROFILE, account,
-                                      HK_BYTES(payload, size), signature),
+    assert_int_equal(hk_cose_assemble(signed_profile, sizeof(signed_profile), &signed_size, HK_TYPE_PROFILE,
+                                      account, HK_BYTES(payload, size), signature),
                      HK_OK);
 }
 
@@ -115,7 +115,8 @@ static void a_profile_that_lists_a_revoked_device_is_refused(void **unused)
 {
     (void)unused;
     struct hk_state *state = fresh_state();
-    assert_int_equal(hk_state_keep_certificate(state, profile.devices[1].serial, "certificate", 11, NULL), HK_OK);
+    assert_int_equal(hk_state_keep_certificate(state, profile.devices[1].serial, "certificate", 11, NULL),
+                     HK_OK);
     next_version(state);
     assert_int_equal(take(state), HK_OK);
     hk_state_certificate(state, profile.devices[1].serial)->revoked = true;
