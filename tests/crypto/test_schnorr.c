@@ -87,6 +87,14 @@ static void response_above_n_is_refused(void **state)
     assert_int_equal(verify(&run), HK_BAD_PROOF);
 }
 
+/* Also after a failure: what comes next would wait for ever for another number. */
+static int restore_random(void **state)
+{
+    (void)state;
+    hk_random_restore();
+    return 0;
+}
+
 /* attacks.md 6: two statements under a stuck generator have different nonces, the same statement the same
  * proof. */
 static void stuck_generator_never_gives_two_proofs_under_one_nonce(void **state)
@@ -171,7 +179,7 @@ int main(void)
         cmocka_unit_test(honest_proofs_hold),
         cmocka_unit_test(proof_fails_for_another_transcript_role_or_point),
         cmocka_unit_test(every_flipped_bit_is_refused), cmocka_unit_test(response_above_n_is_refused),
-        cmocka_unit_test(stuck_generator_never_gives_two_proofs_under_one_nonce)};
+        cmocka_unit_test_teardown(stuck_generator_never_gives_two_proofs_under_one_nonce, restore_random)};
     const struct CMUnitTest once[] = {cmocka_unit_test(toy_group_every_proof_is_judged_rightly),
                                       cmocka_unit_test(toy_group_every_honest_proof_holds)};
     int failed = sodium_init() < 0;
