@@ -173,8 +173,18 @@ static void stuck_generator_never_gives_two_proofs_under_one_nonce(void **state)
     run.statement.epoch++;
     assert_int_equal(hk_dleq_prove(again, &run.statement, &run.part), HK_OK);
     assert_memory_not_equal(first, again, curve->point_bytes);
-    hk_test_random_source(NULL);
     run.statement.epoch--;
+    /* A restored machine in another session, for another account or key: the challenge is another one. */
+    static const uint8_t other[64] = {9};
+    struct hk_bytes *const named[] = {&run.statement.sid, &run.statement.account, &run.statement.key_id};
+    for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) {
+        struct hk_bytes before = *named[i];
+        named[i]->data = other;
+        assert_int_equal(hk_dleq_prove(again, &run.statement, &run.part), HK_OK);
+        assert_memory_not_equal(first, again, curve->point_bytes);
+        *named[i] = before;
+    }
+    hk_test_random_source(NULL);
     assert_int_equal(hk_dleq_prove(again, &run.statement, &run.part), HK_OK);
     assert_memory_not_equal(first, again, curve->point_bytes);
 }
