@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include <valgrind/valgrind.h>
 
 #include "crypto/agreement.h"
 #include "crypto/random.h"
@@ -215,19 +216,21 @@ static void service_sees_no_point_twice_for_one_ciphertext(void **state)
     struct pair pair;
     uint8_t u[32] = {9};
     struct hk_point plain;
+    const int times =
+        RUNNING_ON_VALGRIND ? TIMES / 50 : TIMES; /* what memcheck looks for is in the first few */
     (void)state;
     split(&pair);
     assert_int_equal(hk_x25519_to_point(&plain, u), HK_OK);
-    memcpy(seen[TIMES], plain.bytes, 32);
-    for (int i = 0; i < TIMES; i++) {
+    memcpy(seen[times], plain.bytes, 32);
+    for (int i = 0; i < times; i++) {
         struct hk_agree_mask mask;
         struct hk_agree_open open;
         hk_agree_mask_make(&hk_agree_x25519, &mask, &pair.service);
         assert_int_equal(hk_agree_begin(&hk_agree_x25519, &open, &mask, u), HK_OK);
         memcpy(seen[i], open.sent, 32);
     }
-    qsort(seen, TIMES + 1, 32, order);
-    for (int i = 0; i < TIMES; i++) {
+    qsort(seen, (size_t)times + 1, 32, order);
+    for (int i = 0; i < times; i++) {
         assert_memory_not_equal(seen[i], seen[i + 1], 32);
     }
 }
