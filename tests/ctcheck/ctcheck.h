@@ -32,17 +32,16 @@
         }                                                                                                    \
     } while (0)
 
-/* What a row is run for. A line here, in the table of main.c, is all that another group or suite needs. */
+/* What a row is run for: each suite of crypto/suite.c, so that another one needs no line here. */
 struct ct_subject {
     const char *name;
-    const struct hk_suite suite;        /* number, name, purpose, group */
-    const struct hk_frost_suite *frost; /* NULL: rows that sign are left out */
+    struct hk_suite suite;
 };
 
-enum ct_needs { CT_ONCE, CT_GROUP, CT_FROST };
+enum ct_needs { CT_ONCE, CT_GROUP, CT_FROST, CT_AGREE };
 struct ct_row {
     const char *name;
-    enum ct_needs needs; /* once; for each subject's group; for each subject that signs */
+    enum ct_needs needs; /* once; for each suite; for each that signs with FROST; for each that agrees */
     void (*run)(const struct ct_subject *subject);
 };
 

@@ -11,51 +11,47 @@
 
 static const struct hk_group *const ed = &hk_edwards25519;
 
-static void sender(uint8_t u[32])
+static void agree(const struct hk_suite *suite, bool masked)
 {
-    uint8_t scalar[32];
-    hk_random(scalar, sizeof(scalar));
-    crypto_scalarmult_base(u, scalar);
-    PUBLIC_BYTES(u, 32);
-}
-
-static void agree(bool masked)
-{
+    const struct hk_agreement *way = suite->agreement;
+    const struct hk_group *group = suite->group;
     struct ct_pair pair;
-    struct hk_scalar device, service;
+    struct hk_scalar device, service, whole;
+    struct hk_point sender, point, none;
     struct hk_agree_mask mask;
     struct hk_agree_open open;
-    uint8_t u[32], answer[32], shared[32], expected[32];
-    sender(u);
-    ct_pair_make(&pair, ed);
-    hk_agree_eighth(&device, &pair.device);
-    hk_agree_eighth(&service, &pair.service);
-    hk_agree_mask_make(&mask, &pair.service_point);
-    MUST(hk_agree_begin(&open, masked ? &mask : NULL, u) == HK_OK);
+    uint8_t input[HK_FORM_BYTES_MAX], answer[HK_AGREE_POINT_BYTES_MAX];
+    uint8_t shared[HK_AGREE_INPUT_BYTES_MAX], expected[HK_AGREE_INPUT_BYTES_MAX];
+    ct_half(&whole, &sender, group);
+    suite->form(input, sender.bytes);
+    ct_pair_make(&pair, group);
+    hk_agree_part(way, &device, &pair.device);
+    hk_agree_part(way, &service, &pair.service);
+    hk_agree_mask_make(way, &mask, &pair.service_point);
+    MUST(hk_agree_begin(way, &open, masked ? &mask : NULL, input) == HK_OK);
     PUBLIC(open.sent); /* the request */
-    MUST(hk_agree_share(answer, &service, open.sent, 1) == HK_OK);
+    MUST(hk_agree_share(way, answer, &service, open.sent, 1) == HK_OK);
     PUBLIC(answer);
+    hk_agree_prepare(&open, &device);
     MUST(hk_agree_finish(shared, &open, &device, answer) == HK_OK);
-    /* [(d + s)/8]P, in one */
-    struct hk_scalar whole;
-    struct hk_point point;
-    MUST(hk_x25519_to_point(&point, u) == HK_OK);
-    ed->scalar_add(&whole, &device, &service);
-    ed->point_mul(&point, &whole, &point);
-    hk_x25519_from_point(expected, &point);
-    MUST(hk_equal(shared, expected, 32));
+    /* [d + s]P in one */
+    MUST(way->take(&point, input) == HK_OK);
+    group->scalar_add(&whole, &device, &service);
+    group->point_mul(&point, &whole, &point);
+    PUBLIC(point);
+    group->point_identity(&none);
+    PUBLIC(shared);
+    MUST(way->give(expected, &point, &none, NULL) == HK_OK && hk_equal(shared, expected, way->input_bytes));
 }
 
 static void agreement(const struct ct_subject *subject)
 {
-    (void)subject;
-    agree(true);
+    agree(&subject->suite, true);
 }
 
 static void agreement_unmasked(const struct ct_subject *subject)
 {
-    (void)subject;
-    agree(false);
+    agree(&subject->suite, false);
 }
 
 static void dleq(const struct ct_subject *subject)
@@ -112,8 +108,8 @@ static void field(const struct ct_subject *subject)
 }
 
 const struct ct_row ct_rows_agreement[] = {
-    {"agreement with a mask, both sides", CT_ONCE, agreement},
-    {"agreement without a mask, both sides", CT_ONCE, agreement_unmasked},
+    {"agreement with a mask, both sides", CT_AGREE, agreement},
+    {"agreement without a mask, both sides", CT_AGREE, agreement_unmasked},
     {"DLEQ proof of an answer", CT_GROUP, dleq},
     {"X25519 private key to a scalar and a point", CT_ONCE, private_key_to_scalar},
     {"field of the X25519 maps", CT_ONCE, field},

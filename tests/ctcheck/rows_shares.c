@@ -190,7 +190,9 @@ static void cosigning(const struct ct_subject *subject)
     uint8_t device[HK_COSIGN_COMMITMENTS_BYTES_MAX], service[HK_COSIGN_COMMITMENTS_BYTES_MAX];
     uint8_t share[HK_SCALAR_BYTES_MAX], signature[HK_FROST_SIGNATURE_BYTES_MAX];
     ct_pair_make(&pair, subject->suite.group);
-    struct hk_cosign request = {subject->frost, pair.public_key.bytes, id, 3, id, "message", 7};
+    struct hk_cosign request = {subject->suite.frost, pair.public_key.bytes, id, 3, id, "message", 7, NULL};
+    struct hk_frost_key key;
+    MUST(hk_cosign_under(&request, &key, pair.public_key.bytes, NULL) == HK_OK);
     MUST(hk_cosign_begin(&nonces, device, &request, &pair.device) == HK_OK);
     PUBLIC(device);
     MUST(hk_cosign_answer(service, share, &request, &pair.service, device) == HK_OK);
@@ -203,7 +205,8 @@ static void cosigning(const struct ct_subject *subject)
 /* RFC 9591 with two of three Shamir shares x_i = f(i). */
 static void frost_two_of_three(const struct ct_subject *subject)
 {
-    const struct hk_frost_suite *suite = subject->frost;
+    const struct hk_frost_suite *suite =
+        subject->suite.frost == &hk_frost_bip340 ? &hk_frost_secp256k1 : subject->suite.frost;
     const struct hk_group *group = suite->group;
     struct hk_scalar x, slope, shares[2], weighed[2];
     struct hk_point public_key;
