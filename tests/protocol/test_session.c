@@ -127,6 +127,25 @@ static void window_takes_every_frame_once_and_none_below_it(void **state)
     pair_close(&pair);
 }
 
+/* A service that mixes up two requests, or wants to: the device sees it. */
+static void answer_of_another_request_is_not_taken(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct hk_frame frame;
+    uint8_t bytes[128], out[128];
+    size_t size, length;
+    pair_open(&pair);
+    struct sealed first = seal(&pair), second = seal(&pair);
+    assert_int_equal(opened(&pair, &first), HK_OPENED_NEW);
+    assert_int_equal(
+        hk_session_seal_answer(&pair.service, first.counter, "yes", 3, bytes, sizeof(bytes), &size), HK_OK);
+    assert_int_equal(hk_frame_parse(&frame, bytes, size), HK_OK);
+    assert_int_equal(hk_session_open_answer(&pair.device, &frame, second.counter, out, sizeof(out), &length),
+                     HK_BAD_PEER);
+    pair_close(&pair);
+}
+
 static void forged_frame_does_not_move_the_window(void **state)
 {
     struct pair pair;
@@ -480,6 +499,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(window_takes_every_frame_once_and_none_below_it),
+        cmocka_unit_test(answer_of_another_request_is_not_taken),
         cmocka_unit_test(forged_frame_does_not_move_the_window),
         cmocka_unit_test(kept_answers_are_sixty_four_and_64_kib_at_most),
         cmocka_unit_test(kept_answers_go_after_half_a_minute),
