@@ -87,7 +87,7 @@ static bool latency_start(struct latency *row, const struct bench_settings *sett
                                          .member_count = row->arena.member_count,
                                          .connections = connections,
                                          .mix = {.agree = 1},
-                                         .seconds = settings->quick ? 0.05 : settings->seconds / 40,
+                                         .seconds = settings->quick ? 0.03 : settings->seconds / 40,
                                          .warm = 0.02};
     row->load = bench_load_open(&row->plan);
     return row->load != NULL;
@@ -110,7 +110,7 @@ static bool latency(struct bench_result *result, const struct bench_settings *se
                                                                          .context = &row,
                                                                          .seconds = settings->seconds});
     if (fine && quantile < 0.9) {
-        row.plan.seconds = settings->quick ? 0.3 : settings->seconds / 2;
+        row.plan.seconds = settings->quick ? 0.2 : settings->seconds / 2;
         fine = bench_load_run(row.load, &row.plan, &all);
         if (fine) {
             plot_latency("decrypt, one client", &all);
@@ -161,7 +161,7 @@ static bool take_open(void *context, double *thing, double *baseline)
 static bool plot_open(struct latency *row, const struct bench_settings *settings)
 {
     struct bench_load_result closed, open;
-    row->plan.seconds = settings->quick ? 0.3 : settings->seconds / 2;
+    row->plan.seconds = settings->quick ? 0.2 : settings->seconds / 2;
     row->plan.rate = 0;
     if (!bench_load_run(row->load, &row->plan, &closed)) {
         return false;

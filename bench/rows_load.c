@@ -11,7 +11,7 @@
 #define CONNECTIONS 64
 #define MEMBERS (CONNECTIONS / 4)
 #define DEVICES 10000
-#define DEVICES_QUICK 500
+#define DEVICES_QUICK 1000
 #define BASELINE_SHARES 200
 
 /* --- what an answer costs, beside a share in process --- */
@@ -111,7 +111,7 @@ static bool throughput_start(struct throughput *row, const struct bench_settings
                                          .connections = CONNECTIONS,
                                          .mix = mix,
                                          .warm = 0.3,
-                                         .seconds = settings->quick ? 0.05 : settings->seconds / 20};
+                                         .seconds = settings->quick ? 0.03 : settings->seconds / 20};
     row->load = bench_load_open(&row->plan);
     return row->load != NULL;
 }
@@ -203,7 +203,7 @@ bool bench_connections(struct bench_result *result, const struct bench_settings 
                                           .member_count = 1,
                                           .connections = 1,
                                           .mix = {.agree = 1},
-                                          .seconds = settings->quick ? 0.04 : settings->seconds / 30,
+                                          .seconds = settings->quick ? 0.025 : settings->seconds / 30,
                                           .warm = settings->quick ? 0.01 : 0.03};
     curve.one = bench_load_open(&curve.plan);
     curve.plan.members = curve.arena.members;
@@ -254,7 +254,7 @@ static bool connect_all(struct connected *row, const struct bench_settings *sett
                                          .active = CONNECTIONS,
                                          .mix = {.agree = 1},
                                          .warm = settings->quick ? 0.02 : 0.05,
-                                         .seconds = settings->quick ? 0.04 : settings->seconds / 40};
+                                         .seconds = settings->quick ? 0.025 : settings->seconds / 40};
     row->one = bench_load_open(&row->plan);
     if (row->one == NULL || !bench_load_run(row->one, &row->plan, &warm)) {
         return false;
