@@ -51,6 +51,12 @@ bool bench_sign_service(struct bench_result *result, const struct bench_settings
 bool bench_sign_both(struct bench_result *result, const struct bench_settings *settings);
 bool bench_bip340_both(struct bench_result *result, const struct bench_settings *settings);
 bool bench_agree_share_secp256k1(struct bench_result *result, const struct bench_settings *settings);
+/* rows_ecdsa.c */
+bool bench_ecdsa_prepared(struct bench_result *result, const struct bench_settings *settings);
+bool bench_ecdsa_whole(struct bench_result *result, const struct bench_settings *settings);
+bool bench_ecdsa_setup(struct bench_result *result, const struct bench_settings *settings);
+bool bench_ecdsa_shift(struct bench_result *result, const struct bench_settings *settings);
+bool bench_ecdsa_bytes(struct bench_result *result, const struct bench_settings *settings);
 bool bench_enrolment(struct bench_result *result, const struct bench_settings *settings);
 bool bench_bulk(struct bench_result *result, const struct bench_settings *settings);
 
