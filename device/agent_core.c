@@ -120,8 +120,10 @@ void hk_core_lock(struct hk_core *core)
     hk_approval_free(core->approval);
     hk_joining_free(core->joining);
     hk_masks_free(core->masks);
+    hk_ecdsa_ahead_free(core->ecdsa_ahead);
     core->approval = core->joining = NULL;
     core->masks = NULL;
+    core->ecdsa_ahead = NULL;
     hk_client_free(core->client);
     core->client = NULL;
     hk_state_free(core->state);

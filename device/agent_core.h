@@ -19,7 +19,8 @@
 #include "device/home.h"
 #include "device/state.h"
 
-struct hk_masks; /* op_agree.c: prepared masks */
+struct hk_masks;       /* op_agree.c: prepared masks */
+struct hk_ecdsa_ahead; /* op_ecdsa.c: the same for ECDSA */
 
 /* In memory from hk_secret_new: lives as long as the agent. */
 struct hk_core {
@@ -37,6 +38,7 @@ struct hk_core {
     pthread_mutex_t saving;   /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
+    struct hk_ecdsa_ahead *ecdsa_ahead; /* made under `saving` */
     void *approval; /* op_approve.c: the invitation and the handshake that wait for a yes */
     void *joining;  /* op_join.c: a join between its two commands */
     /* not under the gate */
@@ -151,6 +153,7 @@ HK_CHECK enum hk_error hk_resume_enrolment(struct hk_core *core); /* op_approve.
 void hk_approval_free(void *approval);
 void hk_joining_free(void *joining);
 void hk_masks_free(struct hk_masks *masks);
+void hk_ecdsa_ahead_free(struct hk_ecdsa_ahead *ahead);
 
 /* ---- the operations themselves: rows of agent_dispatch.c ---- */
 enum hk_error hk_op_status(struct hk_op_call *call);

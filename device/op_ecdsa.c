@@ -4,6 +4,8 @@
 
 #include "crypto/random.h"
 #include "device/agent_core.h"
+#include "device/ecdsa_ahead.h"
+#include "device/settings.h"
 #include "protocol/ecdsa_wire.h"
 #include "protocol/seam.h"
 
@@ -155,9 +157,11 @@ enum hk_error hk_core_shift_ecdsa(struct hk_state_key *key, const struct hk_refr
 /* Everything of one signature. In memory from hk_secret_new. */
 struct signing {
     struct hk_ecdsa_pair pair;
-    struct hk_ecdsa_nonce nonce;
+    struct hk_ecdsa_ahead *ahead;
+    bool prepares; /* asks for the offer of the next signature along with this one */
+    struct hk_ecdsa_nonce nonce, next_nonce;
     struct hk_ecdsa_mask mask;
-    struct hk_ecdsa_offer offer;
+    struct hk_ecdsa_offer offer, next_offer;
     struct hk_ecdsa_request request;
     struct hk_ecdsa_pending pending;
     struct hk_ecdsa_answer answer;
@@ -204,16 +208,26 @@ static enum hk_error commit(struct signing *signing, struct hk_link *link, struc
     return error;
 }
 
-/* The mask is made with everything about its use at hand, the offer included. */
+/* What came: s with the recovery id, and perhaps the next offer. */
+static enum hk_error take_answer(struct signing *signing, const struct hk_exchange *exchange)
+{
+    const uint8_t *answer = hk_exchange_bytes(exchange, HK_F_ECDSA, HK_ECDSA_ANSWER_BYTES),
+                  *offer = hk_exchange_bytes(exchange, HK_F_OFFER, HK_ECDSA_OFFER_BYTES);
+    if (answer == NULL || (signing->prepares && offer == NULL)) {
+        return HK_BAD_PEER;
+    }
+    hk_ecdsa_answer_decode(&signing->answer, answer);
+    if (signing->prepares) {
+        hk_ecdsa_offer_decode(&signing->next_offer, offer);
+        hk_ecdsa_ahead_keep(signing->ahead, &signing->pair, &signing->next_nonce, &signing->next_offer);
+    }
+    return HK_OK;
+}
+
 static enum hk_error request(struct signing *signing, struct hk_link *link, struct hk_exchange *exchange,
                              const struct hk_state_key *key, const uint8_t *digest)
 {
-    uint8_t purpose[HK_NAME_BYTES];
-    hk_hash_name(purpose, "ecdsa/mask-purpose", 3,
-                 (struct hk_bytes[]){HK_BYTES(digest, HK_ECDSA_DIGEST_BYTES),
-                                     HK_BYTES(signing->offer.random, sizeof(signing->offer.random)),
-                                     HK_BYTES(signing->offer.point, sizeof(signing->offer.point))});
-    hk_ecdsa_mask_prepare(&signing->mask, &signing->pair, &key->half, HK_BYTES(purpose, sizeof(purpose)));
+    hk_ecdsa_ahead_mask(signing->ahead, &signing->mask, &signing->pair, &key->half);
     enum hk_error error =
         hk_ecdsa_make_request(&signing->request, &signing->pending, &signing->nonce, &signing->mask,
                               &signing->pair, &key->half, &signing->offer, digest);
@@ -227,17 +241,15 @@ static enum hk_error request(struct signing *signing, struct hk_link *link, stru
     hk_message_set_bytes(&exchange->request, HK_F_TRANSCRIPT, signing->pair.name, HK_NAME_BYTES);
     hk_message_set_bytes(&exchange->request, HK_F_MESSAGE, digest, HK_ECDSA_DIGEST_BYTES);
     hk_message_set_bytes(&exchange->request, HK_F_ECDSA, signing->wire, size);
+    if (signing->prepares) {
+        hk_ecdsa_commit(&signing->next_nonce, &signing->pair, &key->half, NULL);
+        hk_message_set_bytes(&exchange->request, HK_F_COMMITMENT, signing->next_nonce.commitment,
+                             HK_NAME_BYTES);
+    }
     HK_SEAM("sign/before");
     error = hk_link_call(link, exchange);
     HK_SEAM("sign/after");
-    if (error == HK_OK) {
-        const uint8_t *answer = hk_exchange_bytes(exchange, HK_F_ECDSA, HK_ECDSA_ANSWER_BYTES);
-        error = answer != NULL ? HK_OK : HK_BAD_PEER;
-        if (error == HK_OK) {
-            hk_ecdsa_answer_decode(&signing->answer, answer);
-        }
-    }
-    return error;
+    return error == HK_OK ? take_answer(signing, exchange) : error;
 }
 
 /* One try on one session: a nonce is committed to, used, and gone with it. */
@@ -247,17 +259,48 @@ static enum hk_error sign_once(struct hk_core *core, struct signing *signing, st
 {
     struct hk_link *link = NULL;
     enum hk_error error = hk_link_open(&link, core->client);
-    if (error == HK_OK) {
+    bool one_trip = signing->prepares &&
+                    hk_ecdsa_ahead_take(signing->ahead, &signing->pair, &signing->nonce, &signing->offer);
+    if (error == HK_OK && !one_trip) {
         error = commit(signing, link, exchange, key, digest);
     }
     if (error == HK_OK) {
         error = request(signing, link, exchange, key, digest);
+    }
+    if (error == HK_UNKNOWN_RUN && one_trip) {
+        error = HK_AGAIN; /* the service has let go of what it offered: two round trips then */
     }
     if (error == HK_OK) {
         error = hk_ecdsa_accept(result, &signing->pending, &signing->pair, &signing->answer);
     }
     hk_link_close(link);
     return error;
+}
+
+/* Off by the setting `prepared`: plain ECDSA in two round trips, for whoever has to reckon with a service (or
+ * a device) whose memory is put back to an earlier state. */
+static bool is_prepared_on(void)
+{
+    const char *value = hk_setting("prepared");
+    return value == NULL || strcmp(value, "off") != 0;
+}
+
+static enum hk_error signing_new(struct signing **out, struct hk_core *core, const struct hk_state_key *key)
+{
+    enum hk_error error = HK_OK;
+    struct signing *signing = hk_secret_new(sizeof(*signing));
+    *out = signing;
+    if (signing == NULL) {
+        return HK_NO_MEMORY;
+    }
+    pthread_mutex_lock(&core->saving);
+    if (core->ecdsa_ahead == NULL) {
+        error = hk_ecdsa_ahead_new(&core->ecdsa_ahead);
+    }
+    signing->ahead = core->ecdsa_ahead;
+    pthread_mutex_unlock(&core->saving);
+    signing->prepares = is_prepared_on();
+    return error == HK_OK ? load_pair(&signing->pair, core, key) : error;
 }
 
 enum hk_error hk_core_sign_ecdsa(struct hk_core *core, const struct hk_state_key *key,
@@ -271,8 +314,7 @@ enum hk_error hk_core_sign_ecdsa(struct hk_core *core, const struct hk_state_key
     }
     enum hk_error error = hk_exchange_new(&exchange, core->client);
     if (error == HK_OK) {
-        signing = hk_secret_new(sizeof(*signing));
-        error = signing != NULL ? load_pair(&signing->pair, core, key) : HK_NO_MEMORY;
+        error = signing_new(&signing, core, key);
     }
     if (error == HK_OK) {
         error = HK_AGAIN;

@@ -67,6 +67,14 @@ check "a digest made elsewhere" halfkey sign --key till --format raw -o "$DIR/di
 check "is what signing the file is, by the public key alone" halfkey verify --format raw \
     --public "$(halfkey key export till --format raw)" -s "$DIR/digest.sig" "$DIR/order"
 check "compact has the recovery id behind it" sh -c "halfkey sign --key till --format compact '$DIR/order' | grep -qE '^[0-9a-f]{128}0[0-3]\$'"
+many() { for _ in 1 2 3 4 5 6; do halfkey sign --key till --format der -o "$DIR/many.sig" "$DIR/order" &&
+    openssl dgst -sha256 -verify "$DIR/till.pem" -signature "$DIR/many.sig" "$DIR/order" || return 1; done; }
+check "one signature after the other, each prepared by the one before" many
+halfkey agent --stop
+export HALFKEY_PREPARED=off
+check "and with nothing prepared" many
+unset HALFKEY_PREPARED
+halfkey agent --stop
 exits "a format of another suite" 1 "is for others" halfkey sign --key till --format schnorr "$DIR/order"
 check "refresh" halfkey refresh
 check "signs after it" halfkey sign --key till --format der -o "$DIR/order.sig" "$DIR/order"
