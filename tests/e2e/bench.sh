@@ -17,7 +17,7 @@ bench() { "$BENCH" --quick --time 0.05 --directory "$DIR" "$@"; }
 json() { bench --filter "$1" --json >"$DIR/$2"; }
 row() { jq -e "(.[] | select(.name == \"$2\")) as \$r | \$r | $3" "$DIR/$1"; }
 
-check "rows in process run" json "agreement share" share.json
+check "rows in process run" json "agreement share, 25519" share.json
 check "standard output is one list of rows and nothing else" jq -es 'length == 1 and (.[0] | type == "array" and length == 1)' "$DIR/share.json"
 check "a row has what is promised" jq -e 'all(.[]; [has("name", "unit", "median", "p10", "p90", "baseline", "ratio", "goal", "met")] | all)' "$DIR/share.json"
 check "its figures are in order" row share.json "agreement share, 25519" '.p10 <= .median and .median <= .p90 and .p10 > 0 and .baseline > 0 and .samples >= 21'
@@ -37,12 +37,12 @@ check "wrong usage ends with 2" usage
 # --- the page and the comparison ---
 page() { bench --filter "latency p50" --html "$DIR/page.html" >/dev/null && grep -q '<svg' "$DIR/page.html" && grep -q 'polyline' "$DIR/page.html" && ! grep -qE 'src=|href=|@import|url\(' "$DIR/page.html"; }
 check "the page has a plot and needs nothing from elsewhere" page
-same() { bench --filter "agreement share" --compare "$DIR/share.json" | grep -q 'agreement share, 25519 .*ratio'; }
+same() { bench --filter "agreement share, 25519" --compare "$DIR/share.json" | grep -q 'agreement share, 25519 .*ratio'; }
 check "a run is compared with an older one" same
 worse() { jq '.[0] | .ratio = 0.1 | .ratio_p10 = 0.09 | .ratio_p90 = 0.11' -c "$DIR/share.json" | sed 's/^{"name":"\(.*\)","unit"/  {"name": "\1", "unit"/; s/":/": /g; s/": "/": "/g; s/": \+/": /g' >"$DIR/older.json"
-    bench --filter "agreement share" --compare "$DIR/older.json" | grep -q WORSE; }
+    bench --filter "agreement share, 25519" --compare "$DIR/older.json" | grep -q WORSE; }
 check "what is outside noise is marked" worse
-not_rows() { bench --filter "agreement share" --compare /dev/null; [ $? = 1 ]; }
+not_rows() { bench --filter "agreement share, 25519" --compare /dev/null; [ $? = 1 ]; }
 check "a file that is no run is refused" not_rows
 
 # --- a service that runs elsewhere ---
