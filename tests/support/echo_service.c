@@ -73,6 +73,11 @@ static void execute(struct echo_service *service, struct hk_session *session, ui
 {
     char what = size != 0 ? (char)text[0] : ' ';
     service->executed++;
+    if (service->answer != NULL) {
+        hk_session_borrow(session);
+        service->answer(service, session, counter, reply, text, size);
+        return;
+    }
     if (what == 'D') {
         hk_session_forget(session, counter);
         hk_reply_drop(reply);
@@ -173,7 +178,7 @@ void echo_start(struct echo_service *service, const char *url)
     table.service.argument = service;
     struct hk_listener_setup listener = {.urls = &url,
                                          .url_count = 1,
-                                         .contexts = 64,
+                                         .contexts = 300,
                                          .request = on_request,
                                          .admit = admit_connection,
                                          .argument = service};

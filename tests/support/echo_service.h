@@ -23,6 +23,10 @@ struct echo_service {
     struct hk_reply *held[64];
     uint8_t held_frame[64][256];
     size_t held_size[64], held_count;
+    /* If set, gets every new request instead: `session` is borrowed until hk_session_table_release, the reply
+     * is the callee's. */
+    void (*answer)(struct echo_service *service, struct hk_session *session, uint64_t counter,
+                   struct hk_reply *reply, const uint8_t *text, size_t size);
 };
 
 /* Starts it at `url`; fails the test if it cannot. */
