@@ -166,6 +166,7 @@ enum hk_error hk_job_seal(struct hk_job *job, enum hk_error outcome)
         hk_wipe(plain, sizeof(plain));
         return error;
     }
+    HK_TRAFFIC('a', plain, size);
     size_t max = size + 8 + HK_FRAME_OVERHEAD;
     uint8_t *sealed = malloc(max);
     error = sealed == NULL ? HK_BUSY

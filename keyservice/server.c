@@ -97,6 +97,7 @@ static void on_request(struct hk_server *server, struct hk_reply *reply, const s
         return;
     }
     HK_SEAM("service/request");
+    HK_TRAFFIC('q', job->request, job->request_size);
     hk_dispatch(job);
 }
 

@@ -1,15 +1,20 @@
 #include "protocol/seam.h"
 
 #ifdef HK_TEST_SEAMS
-#include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include "crypto/random.h"
 
 /* HK_SYSCALL is "seam=number,a,b,c": the call is made, as it is, by the thread that passes the seam. */
 static void make_call(const char *name)
@@ -96,6 +101,40 @@ void hk_test_tell(const char *name, const void *secret, size_t size)
         (void)!write(fd, name, 1);
         (void)!write(fd, secret, size);
         close(fd);
+    }
+}
+
+/* One write: records of several threads do not mix. */
+void hk_test_traffic(char kind, const void *bytes, size_t size)
+{
+    const char *path = getenv("HK_TRAFFIC");
+    int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    uint32_t length = (uint32_t)size;
+    struct iovec parts[] = {{&kind, 1}, {&length, sizeof(length)}, {(void *)bytes, size}};
+    if (fd >= 0) {
+        (void)!writev(fd, parts, 3);
+        close(fd);
+    }
+}
+
+static void stuck_random(void *out, size_t size)
+{
+    const char *path = getenv("HK_STUCK");
+    unsigned char value = 0;
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        randombytes_buf(out, size);
+        return;
+    }
+    (void)!read(fd, &value, 1);
+    close(fd);
+    memset(out, value, size);
+}
+
+__attribute__((constructor)) static void stick(void)
+{
+    if (getenv("HK_STUCK") != NULL) {
+        hk_test_random_source(stuck_random);
     }
 }
 #else
