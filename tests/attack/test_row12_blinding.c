@@ -108,7 +108,7 @@ static void row12_the_service_sees_no_point_twice_for_one_ciphertext(void **stat
     assert_int_equal(seen_count, 20);
     while (seen_count < wanted) {
         size_t before = seen_count;
-        halfkey_run(&run, &lying.service, NULL, arguments);
+        halfkey_run(&run, lying.service.directory, NULL, arguments);
         assert_int_equal(run.status, 0);
         assert_int_equal(seen_count, before + batch);
     }

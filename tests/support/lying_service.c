@@ -1,15 +1,11 @@
 #include "tests/support/lying_service.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -55,66 +51,4 @@ void lying_half(struct hk_job *job, struct hk_scalar *half)
     assert_int_equal(hk_pair_load(job, txn, UINT32_MAX, half), HK_OK);
     hk_store_read_end(txn);
     job->key = kept;
-}
-
-/* ---- the real device ---- */
-
-static void start(const struct hk_test_service *service, int ends[3], const char *const arguments[])
-{
-    char path[512], home[128];
-    const char *argv[300] = {"halfkey"};
-    hk_test_service_program(path, sizeof(path));
-    path[strlen(path) - 1] = '\0'; /* halfkeyd's neighbour */
-    (void)snprintf(home, sizeof(home), "%s/home", service->directory);
-    for (int i = 0; arguments[i] != NULL; i++) {
-        assert_true(i < 298);
-        argv[i + 1] = arguments[i];
-    }
-    (void)dup2(ends[0], STDIN_FILENO);
-    (void)dup2(ends[1], STDOUT_FILENO);
-    (void)dup2(ends[2], STDERR_FILENO);
-    (void)setenv("HALFKEY_HOME", home, 1);
-    (void)execv(path, (char *const *)argv);
-    _exit(127);
-}
-
-/* Files, not pipes: an agent that the command starts may keep them open. */
-static int open_file(const struct hk_test_service *service, const char *name, int flags)
-{
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s", service->directory, name);
-    int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static size_t read_file(int fd, char *out, size_t max)
-{
-    ssize_t size = pread(fd, out, max - 1, 0);
-    assert_true(size >= 0);
-    out[size] = '\0';
-    (void)close(fd);
-    return (size_t)size;
-}
-
-void halfkey_run(struct halfkey_run *run, const struct hk_test_service *service, const char *input,
-                 const char *const arguments[])
-{
-    int status = -1;
-    int ends[3] = {open_file(service, "run.in", O_RDWR | O_TRUNC),
-                   open_file(service, "run.out", O_RDWR | O_TRUNC),
-                   open_file(service, "run.err", O_RDWR | O_TRUNC)};
-    if (input != NULL) {
-        assert_int_equal(pwrite(ends[0], input, strlen(input), 0), (ssize_t)strlen(input));
-    }
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        start(service, ends, arguments);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    run->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    (void)close(ends[0]);
-    run->out_size = read_file(ends[1], run->out, sizeof(run->out));
-    (void)read_file(ends[2], run->err, sizeof(run->err));
 }

@@ -6,6 +6,7 @@
 #define HALFKEY_TESTS_LYING_SERVICE_H
 
 #include "keyservice/job.h"
+#include "tests/support/halfkey.h"
 #include "tests/support/service.h"
 
 struct lying_service {
@@ -24,28 +25,5 @@ void lying_stop(struct lying_service *lying);
 
 /* The service's half of the key that the request is about. */
 void lying_half(struct hk_job *job, struct hk_scalar *half);
-
-/* ---- the real device ---- */
-
-struct halfkey_run {
-    int status; /* exit status, -1 if it was killed */
-    char out[32768], err[4096];
-    size_t out_size;
-};
-/* Runs build/test/halfkey with HALFKEY_HOME=DIRECTORY/home and these arguments (NULL at the end); `input`
- * (may be NULL) is its standard input. */
-void halfkey_run(struct halfkey_run *run, const struct hk_test_service *service, const char *input,
-                 const char *const arguments[]);
-#define HALFKEY_RUN(run, service, input, ...)                                                                \
-    halfkey_run(run, service, input, (const char *const[]){__VA_ARGS__, NULL})
-/* The same, which must end in `expected`. */
-#define HALFKEY_EXPECT(expected, service, ...)                                                               \
-    do {                                                                                                     \
-        static struct halfkey_run run_;                                                                      \
-        HALFKEY_RUN(&run_, service, NULL, __VA_ARGS__);                                                      \
-        if (run_.status != (expected)) {                                                                     \
-            fail_msg("exit %d: %s", run_.status, run_.err);                                                  \
-        }                                                                                                    \
-    } while (0)
 
 #endif
