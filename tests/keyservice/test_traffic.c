@@ -18,7 +18,7 @@
 #include "protocol/cose.h"
 #include "tests/support/cddl.h"
 #include "tests/support/client.h"
-#include "tests/support/halfkey.h"
+#include "tests/support/halfkey_join.h"
 
 static struct hk_test_service service;
 static char laptop[96], phone[96], tablet[96], traffic[96], path[4][128];
@@ -70,45 +70,9 @@ static int tear_down(void **state)
 
 /* ---- the life ---- */
 
-/* The text behind a mark in a file, up to the end of its word or, with `line`, of its line. */
-static bool find(const char *directory, const char *mark, bool line, char *out, size_t max)
-{
-    char name[128], text[8192];
-    (void)snprintf(name, sizeof(name), "%s/run.out", directory);
-    FILE *file = fopen(name, "r");
-    size_t size = file != NULL ? fread(text, 1, sizeof(text) - 1, file) : 0;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    text[size] = '\0';
-    const char *at = strstr(text, mark);
-    size_t length = at != NULL ? strcspn(at, line ? "\n" : " \n") : 0;
-    if (at == NULL || at[length] == '\0' || length >= max) {
-        return false;
-    }
-    memcpy(out, at, length);
-    out[length] = '\0';
-    return true;
-}
-
 static void join(const char *device, const char *name)
 {
-    char code[1024], words[256];
-    HALFKEY_AT(0, laptop, "device", "invite");
-    assert_true(find(laptop, "halfkey-join:", false, code, sizeof(code)));
-    pid_t joining = halfkey_start(
-        device, NULL,
-        (const char *const[]){"device", "join", code, "--device", name, "--no-passphrase", NULL});
-    bool shown = false;
-    for (int i = 0; i < 400 && !shown; i++) {
-        shown = find(device, "words:", true, words, sizeof(words));
-        (void)nanosleep(&(struct timespec){.tv_nsec = 25000000}, NULL);
-    }
-    assert_true(shown);
-    char *said = words + strlen("words:");
-    said += strspn(said, " ");
-    HALFKEY_AT(0, laptop, "device", "approve", "--words", said);
-    halfkey_wait(&run, device, joining);
+    halfkey_join(&run, laptop, device, name);
     if (run.status != 0) {
         fail_msg("join: %s", run.err);
     }
