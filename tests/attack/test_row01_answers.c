@@ -23,14 +23,23 @@ static void row01_a_device_refuses_bad_points_in_every_answer(void **state)
     answer_places_begin(&lying);
     for (size_t i = 0; i < answer_place_count; i++) {
         const struct answer_place *place = &answer_places[i];
-        for (size_t j = 0; j < count && place->is_point; j++) {
-            if (values[j].size >= 32 &&
-                (place->is_slow ? j % 9 == 0 : (i + j) % step == 0)) { /* no message can carry less */
+        for (size_t j = 0; j < count && place->is_point && !place->is_slow; j++) {
+            if (values[j].size >= 32 && (i + j) % step == 0) { /* no message can carry less */
                 answer_place(&lying, place, &values[j]);
             }
         }
     }
-    answer_places_end(&lying);
+    answer_places_end(&lying, false);
+    for (size_t i = 0; i < answer_place_count; i++) {
+        const struct answer_place *place = &answer_places[i];
+        for (size_t j = i % 3; j < count && place->is_point && place->is_slow; j += 12) {
+            if (values[j].size >= 32) {
+                answer_places_begin(&lying);
+                answer_place(&lying, place, &values[j]);
+                answer_places_end(&lying, true);
+            }
+        }
+    }
 }
 
 int main(void)

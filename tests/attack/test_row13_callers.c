@@ -171,18 +171,21 @@ static void ask_both(const char *who, asks *ask, struct hk_test_device *device,
 static void ask_everything(const char *who, asks *ask, struct hk_test_device *device,
                            const struct hk_test_device *by)
 {
+    /* an ordinary device that shows another tag has a stale copy somewhere, and is suspended: row 17 */
+    unsigned tag = by == &accomplice ? 1U << 3 : 0;
+    assert_int_equal(names[3], HK_F_TAG);
     FOR_EACH_OP(row)
     {
         if (ask == hk_test_call_stranger && row->op == HK_OP_FETCH_PROFILE) {
             continue; /* the one thing that is for whoever knows an account's name */
         }
         for (size_t i = 0; i < NAMES; i++) {
-            ask_both(who, ask, device, by, row, 1U << i);
+            ask_both(who, ask, device, by, row, 1U << i & ~tag);
             for (size_t j = 0; j < i; j++) {
-                ask_both(who, ask, device, by, row, 1U << i | 1U << j);
+                ask_both(who, ask, device, by, row, (1U << i | 1U << j) & ~tag);
             }
         }
-        ask_both(who, ask, device, by, row, (1U << NAMES) - 1);
+        ask_both(who, ask, device, by, row, ((1U << NAMES) - 1) & ~tag);
     }
 }
 

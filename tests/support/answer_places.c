@@ -107,9 +107,6 @@ static int run_join(struct lying_service *lying)
     make_directory(directory, lying);
     halfkey_join(&run, lying->service.directory, directory, "phone");
     halfkey_run(&stop, directory, NULL, (const char *const[]){"agent", "--stop", NULL});
-    /* for ten minutes agent and service would wait for the device that gave up */
-    HALFKEY_EXPECT(0, &lying->service, "agent", "--stop");
-    lying_restart(lying);
     return run.status;
 }
 
@@ -137,9 +134,14 @@ void answer_places_begin(struct lying_service *lying)
     HALFKEY_EXPECT(0, &lying->service, "key", "create", "mail", "--suite", "x25519");
 }
 
-void answer_places_end(struct lying_service *lying)
+void answer_places_end(struct lying_service *lying, bool enrolled)
 {
     char directory[128];
+    if (enrolled) { /* for ten minutes agent and service wait for the device that gave up */
+        HALFKEY_EXPECT(0, &lying->service, "agent", "--stop");
+        lying_stop(lying);
+        return;
+    }
     HALFKEY_EXPECT(0, &lying->service, "refresh");
     HALFKEY_EXPECT(0, &lying->service, "key", "create", "new", "--suite", "x25519");
     make_directory(directory, lying);

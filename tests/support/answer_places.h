@@ -16,7 +16,7 @@ struct answer_place {
     enum hk_field field;
     size_t offset; /* in the field's bytes, or in those of the list's last element */
     bool is_point; /* else a scalar */
-    bool is_slow;  /* an enrolment: a few values must do */
+    bool is_slow;  /* an enrolment: a service of its own for each try, so a few values must do */
     int (*run)(struct lying_service *lying); /* the command; its exit status */
 };
 extern const struct answer_place answer_places[];
@@ -24,9 +24,9 @@ extern const size_t answer_place_count;
 
 /* A service, and a laptop with an account and two keys. */
 void answer_places_begin(struct lying_service *lying);
-/* Shows that nothing of what was tried has done harm: the laptop makes a key, refreshes, enrols a phone, and
- * both sign. */
-void answer_places_end(struct lying_service *lying);
+/* The end. Shows first that nothing of what was tried has done harm: the laptop makes a key, refreshes,
+ * enrols a phone, and both sign. Not so after an enrolment was tried, which stays open for a while. */
+void answer_places_end(struct lying_service *lying, bool enrolled);
 
 /* Has the service put `value` there, runs the command, and asserts that it fails with a sentence; that the
  * device goes on with what it had; and counts the variant. */

@@ -11,12 +11,15 @@
 
 #include "keyservice/pairs.h"
 
-static void start(struct lying_service *lying)
+void lying_start(struct lying_service *lying)
 {
     static struct hk_options options;
     char reason[256] = "";
-    struct hk_test_service *service = &lying->service;
+    memset(lying, 0, sizeof(*lying));
     memset(&options, 0, sizeof(options));
+    struct hk_test_service *service = &lying->service;
+    (void)snprintf(service->directory, sizeof(service->directory), "/tmp/halfkey-test-XXXXXX");
+    assert_non_null(mkdtemp(service->directory));
     (void)snprintf(options.data, sizeof(options.data), "%s/data", service->directory);
     (void)snprintf(options.listen[0], sizeof(options.listen[0]), "ipc://%s/socket", service->directory);
     options.listen_count = 1;
@@ -26,21 +29,6 @@ static void start(struct lying_service *lying)
     }
     (void)snprintf(service->line, sizeof(service->line), "%s", lying->server->address);
     assert_int_equal(hk_address_parse(&service->address, service->line, NULL), HK_OK);
-}
-
-void lying_start(struct lying_service *lying)
-{
-    memset(lying, 0, sizeof(*lying));
-    struct hk_test_service *service = &lying->service;
-    (void)snprintf(service->directory, sizeof(service->directory), "/tmp/halfkey-test-XXXXXX");
-    assert_non_null(mkdtemp(service->directory));
-    start(lying);
-}
-
-void lying_restart(struct lying_service *lying)
-{
-    hk_server_stop(lying->server);
-    start(lying);
 }
 
 void lying_tell(lie_function *lie, void *argument)

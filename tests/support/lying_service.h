@@ -19,8 +19,6 @@ struct lying_service {
 typedef void lie_function(void *argument, struct hk_job *job, enum hk_error *outcome);
 
 void lying_start(struct lying_service *lying);
-/* Stops it and starts it with the same data at the same place: what was in memory only is gone. */
-void lying_restart(struct lying_service *lying);
 /* From now on; NULL: honest. */
 void lying_tell(lie_function *lie, void *argument);
 void lying_stop(struct lying_service *lying);
