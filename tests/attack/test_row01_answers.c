@@ -18,7 +18,7 @@ static void row01_a_device_refuses_bad_points_in_every_answer(void **state)
 {
     (void)state;
     struct bad_value values[BAD_POINTS_MAX];
-    size_t count = bad_points(values);
+    size_t count = bad_points(values, &hk_edwards25519);
     size_t step = hk_scaled(100) >= 100 ? 1 : 3; /* each value in some place, or all in all */
     answer_places_begin(&lying);
     for (size_t i = 0; i < answer_place_count; i++) {

@@ -17,7 +17,7 @@ static void row02_a_device_refuses_bad_scalars_in_every_answer(void **state)
 {
     (void)state;
     struct bad_value values[BAD_SCALARS_MAX];
-    size_t count = bad_scalars(values);
+    size_t count = bad_scalars(values, &hk_edwards25519);
     answer_places_begin(&lying);
     for (size_t i = 0; i < answer_place_count; i++) {
         const struct answer_place *place = &answer_places[i];

@@ -124,7 +124,13 @@ static void row06_a_forked_process_has_no_nonces(void **state)
     hk_edwards25519.base_mul(&public_key, &d);
     hk_edwards25519.base_mul(&service, &s);
     hk_edwards25519.point_add(&public_key, &public_key, &service);
-    struct hk_cosign run = {&hk_frost_ed25519, public_key.bytes, id, 1, id, "message", 7};
+    struct hk_cosign run = {.suite = &hk_frost_ed25519,
+                            .group_key = public_key.bytes,
+                            .key_id = id,
+                            .epoch = 1,
+                            .request_id = id,
+                            .message = "message",
+                            .size = 7};
     assert_int_equal(hk_cosign_begin(nonces, own, &run, &d), HK_OK);
     assert_int_equal(hk_cosign_answer(theirs, share, &run, &s, own), HK_OK);
     pid_t child = fork();

@@ -318,7 +318,13 @@ static void *sign(void *argument)
     struct hk_frost_nonces nonces;
     (void)snprintf(message, sizeof(message), "message %zu", i);
     hk_random(id, sizeof(id));
-    struct hk_cosign run = {&hk_frost_ed25519, public_key.bytes, key_id, 1, id, message, strlen(message)};
+    struct hk_cosign run = {.suite = &hk_frost_ed25519,
+                            .group_key = public_key.bytes,
+                            .key_id = key_id,
+                            .epoch = 1,
+                            .request_id = id,
+                            .message = message,
+                            .size = strlen(message)};
     enum hk_error error = hk_cosign_begin(&nonces, commitments, &run, &d);
     hk_message_init(&request);
     hk_message_set_u64(&request, HK_F_OP, HK_OP_SIGN);
