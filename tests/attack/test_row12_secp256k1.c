@@ -204,7 +204,7 @@ static void row12_the_service_sees_no_point_twice_and_never_the_senders(void **s
     }
     while (seen_count < 1000) {
         size_t before = seen_count;
-        halfkey_run(&run, &lying.service, NULL, arguments);
+        halfkey_run(&run, lying.service.directory, NULL, arguments);
         assert_int_equal(run.status, 0);
         assert_int_equal(seen_count, before + 199);
         if (first[0] == '\0') {
