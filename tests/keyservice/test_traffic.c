@@ -96,6 +96,8 @@ static void play(void)
     HALFKEY_AT(0, laptop, "init", "--service", service.line, "--device", "laptop", "--no-passphrase");
     HALFKEY_AT(0, laptop, "key", "create", "mail", "--suite", "x25519");
     HALFKEY_AT(0, laptop, "key", "create", "git", "--suite", "ed25519");
+    HALFKEY_AT(0, laptop, "key", "create", "coin", "--suite", "secp256k1-ecdsa");
+    HALFKEY_AT(0, laptop, "sign", "--key", "coin", "--format", "raw", path[0], "-o", "/dev/null");
     halfkey_run(
         &run, laptop, secret,
         (const char *const[]){"key", "import", "old", "--suite", "x25519", "--format", "raw", "-", NULL});
@@ -287,7 +289,8 @@ static void every_request_and_answer_of_a_life_is_as_described(void **state)
     for (uint64_t op = 1; op < 64; op++) {
         const struct hk_op_row *row = hk_op_row(op);
         if (row != NULL && (seen.requests[op] == 0 || seen.answers[op] == 0)) {
-            fail_msg("no %s was seen", row->name);
+            fail_msg("no %s was seen (%u requests, %u answers)", row->name, seen.requests[op],
+                     seen.answers[op]);
         }
     }
     assert_true(seen.refusals > 0 && seen.records > 0 && seen.certificates > 0 && seen.profiles > 0 &&
