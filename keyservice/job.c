@@ -201,16 +201,17 @@ void hk_job_answer(struct hk_job *job, enum hk_error outcome)
         }
     }
     hk_job_note(job, outcome);
-    HK_SEAM("service/before-send");
-    HK_NOTE("sending", job->leaf.op, (uint64_t)outcome, job->device.serial);
-    hk_reply_send(job->reply, job->sealed, job->sealed_size);
-    HK_NOTE("sent", job->leaf.op, (uint64_t)outcome, job->device.serial);
-    HK_SEAM("service/after-send");
+    /* Before it leaves: who has it may repeat its request at once. It is durable, and this device may have it. */
     bool secret = job->operation != NULL && (job->operation->flags & HK_OPERATION_SECRET) != 0;
     if (secret && outcome == HK_OK) {
         hk_session_forget(job->session, job->counter);
     } else {
         hk_session_keep(job->session, job->counter, job->sealed, job->sealed_size);
     }
+    HK_SEAM("service/before-send");
+    HK_NOTE("sending", job->leaf.op, (uint64_t)outcome, job->device.serial);
+    hk_reply_send(job->reply, job->sealed, job->sealed_size);
+    HK_NOTE("sent", job->leaf.op, (uint64_t)outcome, job->device.serial);
+    HK_SEAM("service/after-send");
     end(job);
 }
