@@ -201,7 +201,8 @@ void hk_job_answer(struct hk_job *job, enum hk_error outcome)
         }
     }
     hk_job_note(job, outcome);
-    /* Before it leaves: who has it may repeat its request at once. It is durable, and this device may have it. */
+    /* Before it leaves: who has it may repeat its request at once. It is durable, and this device may have
+     * it. */
     bool secret = job->operation != NULL && (job->operation->flags & HK_OPERATION_SECRET) != 0;
     if (secret && outcome == HK_OK) {
         hk_session_forget(job->session, job->counter);
