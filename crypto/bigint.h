@@ -5,6 +5,10 @@
  * the values (mpn_sec_*), allocate nothing and wipe what they use: their scratch is on the stack, at most
  * HK_BIG_SCRATCH limbs (64 KiB). Lengths are at most HK_BIG_LIMBS (the square of a 3072-bit modulus).
  *
+ * A modulus that is secret (a prime) is hidden but for its ends: GMP looks up tables by the eight highest
+ * bits of its highest limb and seven bits of its lowest, whose addresses a spy on the same machine's cache
+ * might see.
+ *
  * The two "public" functions go through GMP's mpz layer, which is faster, leaks its inputs through time and
  * allocates a few times the length of its inputs. GMP's memory functions are set when the program starts, in
  * this module and nowhere else, to ones that wipe every block before it is freed or moved. */

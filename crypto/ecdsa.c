@@ -91,7 +91,9 @@ void hk_ecdsa_commit(struct hk_ecdsa_nonce *nonce, const struct hk_ecdsa_pair *p
     hk_nonces_bytes(&nonces, nonce->opening, sizeof(nonce->opening));
     hk_nonces_scalar(&nonces, curve, &nonce->k);
     curve->base_mul(&point, &nonce->k);
+    HK_PUBLIC(point); /* shown with the opening */
     memcpy(nonce->point, point.bytes, sizeof(nonce->point));
+    HK_PUBLIC(nonce->opening);
     device_transcript(transcript, pair, nonce->opening);
     hk_schnorr_prove(nonce->proof, curve, transcript, HK_PROVER_DEVICE, &point, &nonce->k);
     commitment_of(nonce->commitment, pair, nonce->point, nonce->proof, message, nonce->opening);
@@ -182,6 +184,7 @@ enum hk_error hk_ecdsa_make_request(struct hk_ecdsa_request *request, struct hk_
         return error;
     }
     curve->point_mul(&common, &own.k, &point);
+    HK_PUBLIC(common); /* R: r is half of the signature */
     (void)r_of(&r, &common);
     if (curve->scalar_is_zero(&r)) {
         return HK_BAD_POINT; /* nobody knows such a point */
@@ -261,6 +264,7 @@ enum hk_error hk_ecdsa_answer(struct hk_ecdsa_answer *answer, struct hk_ecdsa_sl
         return error;
     }
     curve->point_mul(&common, &own.k, &point);
+    HK_PUBLIC(common); /* R, as the device has it */
     bool overflow = r_of(&r, &common);
     context_of(context, own.sid, request->point, own.point, message);
     error = hk_ecdsa_proof_open(&s, service, context, request->proof);
@@ -270,6 +274,8 @@ enum hk_error hk_ecdsa_answer(struct hk_ecdsa_answer *answer, struct hk_ecdsa_sl
     curve->scalar_invert(&inverse, &own.k);
     curve->scalar_mul(&s, &s, &inverse);
     bool odd = hk_secp256k1_has_odd_y(&common) != make_low(&s);
+    HK_PUBLIC(s); /* the answer */
+    HK_PUBLIC(odd);
     if (curve->scalar_is_zero(&r) || curve->scalar_is_zero(&s) ||
         check_signature(service->pair, &r, &s, message) != HK_OK) {
         return HK_BAD_PROOF;

@@ -19,6 +19,7 @@ static void draw_units(hk_limb *w, hk_limb *omega, struct hk_nonces *nonces, con
         hk_nonces_mod(nonces, blind, key->n, key->n_limbs);
         hk_big_mul_mod(blind, blind, w, key->n, key->n_limbs);
         hk_big_mul_mod(blind, blind, omega, key->n, key->n_limbs);
+        HK_PUBLIC(blind); /* the third factor is used for nothing else */
     } while (!hk_big_is_unit_public(blind, key->n, key->n_limbs));
 }
 

@@ -47,7 +47,10 @@ struct ct_row {
 
 /* Ended by a row without a name. */
 extern const struct ct_row ct_rows_self[], ct_rows_shares[], ct_rows_agreement[], ct_rows_channel[],
-    ct_rows_device[];
+    ct_rows_device[], ct_rows_ecdsa[];
+
+/* What hk_random gives: random, and marked. */
+void ct_secret_random(void *out, size_t size);
 
 /* A random half and its point, the point public. */
 void ct_half(struct hk_scalar *half, struct hk_point *point, const struct hk_group *group);

@@ -3,7 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
-static void secret_random(void *out, size_t size)
+void ct_secret_random(void *out, size_t size)
 {
     randombytes_buf(out, size);
     (void)VALGRIND_MAKE_MEM_UNDEFINED(out, size);
@@ -66,12 +66,13 @@ int main(void)
         return 2;
     }
     MUST(sodium_init() >= 0);
-    hk_test_random_source(secret_random);
+    hk_test_random_source(ct_secret_random);
     run_table(ct_rows_self, true);
     run_table(ct_rows_shares, false);
     run_table(ct_rows_agreement, false);
     run_table(ct_rows_channel, false);
     run_table(ct_rows_device, false);
+    run_table(ct_rows_ecdsa, false);
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }
