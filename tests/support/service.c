@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -59,6 +60,7 @@ static void run(struct hk_test_service *service, int output)
     service->pid = fork();
     assert_true(service->pid >= 0);
     if (service->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no service behind */
         int errors = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         (void)dup2(output, STDOUT_FILENO);
         (void)dup2(errors, STDERR_FILENO);
@@ -98,7 +100,7 @@ void hk_test_service_restart(struct hk_test_service *service)
     (void)close(ends[1]);
     while (size < sizeof(line) - 1 && (size == 0 || line[size - 1] != '\n')) {
         struct pollfd wait = {.fd = ends[0], .events = POLLIN};
-        assert_int_equal(poll(&wait, 1, 10000), 1);
+        assert_int_equal(poll(&wait, 1, 30000), 1);
         ssize_t got = read(ends[0], line + size, 1);
         assert_int_equal(got, 1);
         size++;

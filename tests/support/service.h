@@ -24,7 +24,7 @@ struct hk_test_service {
     pid_t pid;              /* 0: does not run */
 };
 
-/* Makes the directory and starts the service; fails the test if it is not ready in ten seconds. */
+/* Makes the directory and starts the service; fails the test if it is not ready in thirty seconds. */
 void hk_test_service_start(struct hk_test_service *service, bool over_tcp);
 /* Starts it again where it was. */
 void hk_test_service_restart(struct hk_test_service *service);
