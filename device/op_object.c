@@ -184,11 +184,11 @@ enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change chang
 {
     struct work *work = malloc(sizeof(*work));
     enum hk_error error = work != NULL ? fetch(core) : HK_NO_MEMORY;
-    if (error == HK_OK) {
+    if (error == HK_OK) { /* an old profile that is shown instead of the latest ends here */
         error = sign_and_put(core, change, argument, work, false);
-    }
-    if (error == HK_CONFLICT) { /* it lists a device that is revoked */
-        error = sign_and_put(core, change, argument, work, true);
+        if (error == HK_CONFLICT) { /* ours lists a device that is revoked */
+            error = sign_and_put(core, change, argument, work, true);
+        }
     }
     if (error == HK_OK) {
         error = hk_state_take_profile(core->state, work->signed_profile, work->size, NULL);
