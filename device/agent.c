@@ -253,6 +253,7 @@ static enum hk_error make_core(const struct hk_agent_settings *settings, const s
     pthread_mutex_init(&the_core->saving, NULL);
     atomic_init(&the_core->stopping, false);
     atomic_init(&the_core->unsettled, false);
+    atomic_init(&the_core->profile_stale, false);
     atomic_init(&the_core->refreshing, false);
     atomic_init(&the_core->refresh_not_before, 0);
     atomic_init(&the_core->last_command, now());

@@ -111,6 +111,7 @@ enum hk_error hk_core_unlock(struct hk_core *core, const void *passphrase, size_
         return error;
     }
     atomic_store(&core->unsettled, true);
+    atomic_store(&core->profile_stale, true); /* told of it, the agent may have ended before it asked */
     core->has_repeated = false;
     return HK_OK;
 }

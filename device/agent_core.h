@@ -30,12 +30,13 @@ struct hk_core {
     /* under the gate */
     struct hk_state *state; /* NULL: no account, or locked */
     struct hk_state_seal seal;
-    struct hk_client *client; /* NULL: as above */
-    uint64_t lock_count;      /* how often it was locked: tells an operation that waited */
-    bool has_repeated;        /* the last refresh-confirm, since the file was unlocked */
-    atomic_bool unsettled;    /* something may be left of a change: hk_core_resume before going on */
-    atomic_bool ecdsa_stale;  /* set-ups of ECDSA keys do not fit the service's: asked for again */
-    pthread_mutex_t saving;   /* state->log, last_use, stale_copy_seen; and one write at a time */
+    struct hk_client *client;  /* NULL: as above */
+    uint64_t lock_count;       /* how often it was locked: tells an operation that waited */
+    bool has_repeated;         /* the last refresh-confirm, since the file was unlocked */
+    atomic_bool unsettled;     /* something may be left of a change: hk_core_resume before going on */
+    atomic_bool ecdsa_stale;   /* set-ups of ECDSA keys do not fit the service's: asked for again */
+    atomic_bool profile_stale; /* the service may have a newer profile: hk_core_follow_profile */
+    pthread_mutex_t saving;    /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
     struct hk_ecdsa_ahead *ecdsa_ahead; /* made under `saving` */
@@ -126,6 +127,11 @@ HK_CHECK enum hk_error hk_account_sign_revocation(struct hk_core *core, const ui
  * newer one. */
 typedef enum hk_error (*hk_profile_change)(void *argument, struct hk_profile *profile);
 HK_CHECK enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument);
+
+/* Fetches the service's profile and, if it is a newer one, verifies and stores it (op_object.c); *changed
+ * tells. One that hk_state_take_profile does not take leaves everything as it was: HK_CONFLICT,
+ * HK_BAD_SIGNATURE. Gate alone. */
+HK_CHECK enum hk_error hk_core_follow_profile(struct hk_core *core, bool *changed);
 
 /* Tells the service to revoke the device that the certificate is of (op_device.c); it may be told twice. */
 HK_CHECK enum hk_error hk_core_send_revocation(struct hk_core *core,

@@ -163,6 +163,41 @@ static bool catches_up(struct hk_core *core)
     return done;
 }
 
+/* Whether the operation has asked the service: then it is there, and the log has been looked at. */
+static bool was_online(const struct hk_op_call *call, const struct row *row)
+{
+    return !functions[row->op].offline || hk_agent_u64(call->request, HK_A_ONLINE) != 0;
+}
+
+/* What the operation has heard of, a newer profile, is taken over behind it. True if it has to be run again
+ * to show it. A profile that is not taken is not asked for again before the next one is put. */
+static bool shows_another(struct hk_op_call *call, const struct row *row)
+{
+    struct hk_core *core = call->core;
+    bool changed = false;
+    if (!atomic_load(&core->profile_stale) || !was_online(call, row)) {
+        return false;
+    }
+    pthread_rwlock_wrlock(&core->gate);
+    if (core->state != NULL && core->state->phase == HK_PHASE_ACTIVE &&
+        core->state->refresh.stage == HK_REFRESH_NONE && atomic_exchange(&core->profile_stale, false)) {
+        enum hk_error error = hk_core_follow_profile(core, &changed);
+        if (error != HK_OK && error != HK_CONFLICT && error != HK_BAD_SIGNATURE && error != HK_BAD_ENCODING) {
+            atomic_store(&core->profile_stale, true);
+        }
+    }
+    pthread_rwlock_unlock(&core->gate);
+    return changed &&
+           (row->op == HK_AGENT_STATUS || row->op == HK_AGENT_KEY_LIST || row->op == HK_AGENT_DEVICE_LIST);
+}
+
+static void forget_answer(struct hk_op_call *call)
+{
+    call->sentence[0] = '\0';
+    call->memory_used = 0;
+    hk_agent_message_init(call->answer);
+}
+
 static enum hk_error check(const struct hk_agent_message *request, const struct row **row)
 {
     uint64_t op = hk_agent_u64(request, HK_A_OP);
@@ -183,15 +218,15 @@ void hk_agent_dispatch(struct hk_op_call *call)
         error = run(call, row);
     }
     if (error == HK_ROLLED_BACK && catches_up(call->core)) {
-        call->sentence[0] = '\0';
-        call->memory_used = 0;
-        hk_agent_message_init(call->answer);
+        forget_answer(call);
         error = run(call, row);
     }
     if (error == HK_AGAIN) { /* something had to be settled with the service first */
-        call->sentence[0] = '\0';
-        call->memory_used = 0;
-        hk_agent_message_init(call->answer);
+        forget_answer(call);
+        error = run(call, row);
+    }
+    if (error == HK_OK && shows_another(call, row)) {
+        forget_answer(call);
         error = run(call, row);
     }
     hk_agent_set_u64(call->answer, HK_A_ERROR, error);

@@ -102,7 +102,7 @@ enum hk_agent_state {
     /* [ONLINE] -> STATE PID TIMEOUT; with an account: HAS_PASSPHRASE; unlocked also ACCOUNT DEVICE SERIAL   \
      * SERVICE ROLE EPOCH DEVICES ROWS (keys, as KEY_LIST) LAST_USE LOG_TIME LOG_SIZE GENERATION PROFILE     \
      * [WARNING] [SUSPENDED], WORDS of this device's own revocation code. ONLINE verifies the log first, and \
-     * CHECK says what came of it: the rest is then as this device last knew it */                           \
+     * takes over a newer profile; CHECK says what came of it: on an error the rest is as last known */      \
     X(HK_AGENT_STATUS, 1, "status", 'L', 0)                                                                  \
     /* [PASSPHRASE] -> nothing. A file without a passphrase unlocks by itself at the first need. */          \
     X(HK_AGENT_UNLOCK, 2, "unlock", 'L', 0)                                                                  \
@@ -118,7 +118,8 @@ enum hk_agent_state {
     /* KEY SUITE SECRET (x25519: the private key, clamped or not; ed25519: the seed of RFC 8032)             \
      * -> PUBLIC CREATED */                                                                                  \
     X(HK_AGENT_KEY_IMPORT, 8, "key import", 'A', B(HK_A_KEY) | B(HK_A_SUITE) | B(HK_A_SECRET))               \
-    /* -> ROWS, each a struct hk_agent_key_row; the account key is not among them */                         \
+    /* [ONLINE] -> ROWS, each a struct hk_agent_key_row; the account key is not among them. ONLINE looks     \
+     * first, where the service is there, whether there is a newer profile */                                \
     X(HK_AGENT_KEY_LIST, 9, "key list", 'U', 0)                                                              \
     /* KEY -> PUBLIC SUITE CREATED; also what `export` needs */                                              \
     X(HK_AGENT_KEY_PUBLIC, 10, "key export", 'U', B(HK_A_KEY))                                               \

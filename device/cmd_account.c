@@ -146,7 +146,7 @@ static void state_text(const struct hk_agent_message *answer)
     hk_account_text(text, answer->value[HK_A_ACCOUNT].data);
     printf("Account   %s\n", text);
     hk_agent_text(answer, HK_A_DEVICE, text, sizeof text);
-    printf("Device    %s (%s), 1 of %llu\n", text,
+    printf("Device    %s (%s), one of %llu\n", text,
            hk_agent_u64(answer, HK_A_ROLE) == HK_ROLE_ADMIN ? "administrator" : "ordinary",
            (unsigned long long)hk_agent_u64(answer, HK_A_DEVICES));
     hk_agent_text(answer, HK_A_SERVICE, text, sizeof text);

@@ -145,7 +145,7 @@ int hk_cmd_key_list(const struct hk_call *call)
     struct hk_console console;
     int status = hk_console_open(&console, call);
     if (!status) {
-        (void)!hk_console_request(&console, HK_AGENT_KEY_LIST);
+        hk_agent_set_u64(hk_console_request(&console, HK_AGENT_KEY_LIST), HK_A_ONLINE, 1);
         status = hk_console_ask(&console);
     }
     if (!status && call->json)

@@ -221,6 +221,9 @@ static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes e
             return error;
         }
     }
+    if (leaf->op == HK_OP_PROFILE_PUT && leaf->outcome == 0) {
+        audit->result->profiles++;
+    }
     if (leaf->has_subject && leaf->outcome == 0) {
         note_suspension(audit, leaf);
     }
@@ -264,7 +267,7 @@ enum hk_error hk_log_audit(const struct hk_log_view *view, const struct hk_log_h
         return HK_LOG_FORKED;
     }
     align(audit, view->profile);
-    audit->own_leaves = audit->unknown_leaves = 0;
+    audit->own_leaves = audit->unknown_leaves = audit->profiles = 0;
     for (size_t i = 0; i < own_count; i++) {
         own[i].found = false;
     }

@@ -86,6 +86,7 @@ struct hk_log_reported {
 struct hk_log_audit {
     uint64_t own_leaves;     /* of this device's key in the range */
     uint64_t unknown_leaves; /* of those, the ones that this device did not ask for: a copy of it, or a lie */
+    uint64_t profiles;       /* profiles put: there is a newer one than this device's, or the service lies */
     size_t device_count;
     struct hk_log_reported devices[HK_DEVICES]; /* in the profile's order, this device included */
 };

@@ -81,6 +81,9 @@ static enum hk_error write_state(struct watch *watch)
         state->log.report[i].suspended = watch->audit.devices[i].suspended;
         state->log.report[i].head = watch->audit.devices[i].head;
     }
+    if (watch->audit.profiles > 0) {
+        atomic_store(&watch->core->profile_stale, true);
+    }
     uint64_t warning = hk_client_warning(watch->client);
     if (warning > state->stale_copy_seen) {
         state->stale_copy_seen = warning;

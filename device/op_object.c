@@ -85,6 +85,14 @@ static enum hk_error fetch(struct hk_core *core)
     return none && core->state->profile_version == 0 ? HK_OK : error;
 }
 
+enum hk_error hk_core_follow_profile(struct hk_core *core, bool *changed)
+{
+    uint64_t version = core->state->profile_version;
+    enum hk_error error = fetch(core);
+    *changed = core->state->profile_version != version;
+    return error == HK_OK && *changed ? hk_core_save(core, "profile") : error;
+}
+
 static enum hk_error put(struct hk_core *core, const struct work *work)
 {
     struct hk_exchange *exchange;

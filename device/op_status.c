@@ -79,8 +79,19 @@ static enum hk_error put_keys(struct hk_op_call *call)
     return error;
 }
 
+/* With a refresh half done nothing but its next step is sent, and that is not an operation's that only shows.
+ * What else may be left of a crash is not in the way of a look at the log and the profile. */
+static bool may_ask(const struct hk_op_call *call)
+{
+    return hk_agent_u64(call->request, HK_A_ONLINE) != 0 && call->core->state->phase == HK_PHASE_ACTIVE &&
+           call->core->state->refresh.stage == HK_REFRESH_NONE;
+}
+
+/* A service that is not there, or refuses, does not keep the list back. */
 enum hk_error hk_op_key_list(struct hk_op_call *call)
 {
+    if (may_ask(call))
+        (void)!hk_client_check_now(call->core->client);
     return put_keys(call);
 }
 
@@ -210,8 +221,7 @@ enum hk_error hk_op_status(struct hk_op_call *call)
         return HK_OK;
     }
     bool active = core->state->phase == HK_PHASE_ACTIVE;
-    /* With a refresh half done nothing but its next step is sent, and that is not this operation's. */
-    if (active && hk_agent_u64(call->request, HK_A_ONLINE) && !atomic_load(&core->unsettled))
+    if (may_ask(call))
         hk_agent_set_u64(call->answer, HK_A_CHECK, (uint64_t)hk_client_check_now(core->client));
     hk_agent_set_u64(call->answer, HK_A_STATE, active ? HK_AGENT_UNLOCKED : HK_AGENT_UNFINISHED);
     hk_agent_set_u64(call->answer, HK_A_HAS_PASSPHRASE, core->seal.has_passphrase);

@@ -52,7 +52,7 @@ static enum hk_error list_keys(void *context, uint8_t account[HK_ACCOUNT_BYTES],
     backend->count = 0;
     for (size_t i = 0; i < rows->count && backend->count < HK_KEYS_MAX; i++) {
         struct hk_agent_key_row *row = &backend->rows[backend->count];
-        if (hk_agent_key_row_decode(row, rows->items[i]) || row->suite != HK_SUITE_X25519)
+        if (hk_agent_key_row_decode(row, rows->items[i]) || row->suite != HK_SUITE_X25519 || !row->here)
             continue;
         memcpy(keys[backend->count].id, row->id, sizeof row->id);
         memcpy(keys[backend->count++].recipient, row->public_key, 32);

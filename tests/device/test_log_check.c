@@ -364,6 +364,22 @@ static void own_uses_are_found_and_a_missing_one_is_a_fork(void **state)
     assert_int_equal(audit(&honest, 3, 10, &of_the_other_device, 1, &result), HK_LOG_FORKED);
 }
 
+static void a_profile_that_was_put_is_told_of_and_one_that_was_refused_is_not(void **state)
+{
+    (void)state;
+    struct hk_log_audit result;
+    memset(&result, 0, sizeof(result));
+    struct hk_leaf leaf = leaf_number(7);
+    leaf.op = HK_OP_PROFILE_PUT;
+    put(&honest, 7, &leaf);
+    leaf.outcome = HK_CONFLICT;
+    put(&honest, 12, &leaf);
+    assert_int_equal(audit(&honest, 3, 10, NULL, 0, &result), HK_OK);
+    assert_int_equal(result.profiles, 1);
+    assert_int_equal(audit(&honest, 10, 20, NULL, 0, &result), HK_OK);
+    assert_int_equal(result.profiles, 0);
+}
+
 static void one_leaf_does_not_stand_for_two_uses(void **state)
 {
     (void)state;
@@ -457,6 +473,7 @@ int main(void)
         TEST(a_long_range_takes_few_questions_and_answers_may_be_short),
         TEST(no_leaf_that_is_not_in_the_tree_is_handed_on),
         TEST(own_uses_are_found_and_a_missing_one_is_a_fork),
+        TEST(a_profile_that_was_put_is_told_of_and_one_that_was_refused_is_not),
         TEST(one_leaf_does_not_stand_for_two_uses),
         TEST(a_report_on_the_same_line_is_kept_as_the_latest),
         TEST(a_report_from_another_line_is_a_fork),

@@ -95,6 +95,15 @@ check "it decrypts" decrypts phone
 exits "an ordinary device makes no keys" 1 "administrator" phone key create mine --suite x25519
 exits "nor invites" 1 "administrator" phone device invite
 exits "a second join is refused" 1 "already" phone device join "$code" --device other --no-passphrase
+# --- what the new device learns of what the administrator does later ---
+json "it knows of two devices" '.devices == 2' phone --json
+check "a key made later" laptop key create later --suite x25519
+json "is listed there, without a half" '[.[] | select(.here | not) | .name] == ["later"]' phone key list --json
+exits "and opens nothing there" 1 "on this device" phone decrypt --key later "$DIR/sealed.age"
+check "its agent ends" phone agent --stop
+check "meanwhile another name" laptop device rename phone mobile
+json "a new agent knows it at once" '.device == "mobile"' phone --json
+check "the first name again" laptop device rename mobile phone
 # --- names ---
 check "rename" laptop device rename phone pocket
 check "it is listed so" is "$(names)" "laptop:active pocket:active"

@@ -153,6 +153,11 @@ use_act() { decrypts laptop && signs work; }
 use_again() { use_act; }
 use_holds() { true; }
 
+# The phone takes over what the laptop has signed since it joined.
+follow_act() { phone --json >>"$W/out" 2>&1; }
+follow_again() { follow_act; }
+follow_holds() { [ "$(phone --json 2>>"$W/out" | jq .devices)" = 2 ] && decrypts phone; }
+
 # The first start of a service, and every later one.
 start_act() { stop; serve; }
 start_again() { kill -0 "$service" 2>/dev/null || serve; }
@@ -166,7 +171,7 @@ adopt_holds() { laptop log accept --yes >>"$W/out" 2>&1; decrypts laptop && phon
 flows="join:one:laptop,phone,service init:empty:laptop,service create:one:laptop,service import:one:laptop,service
 refresh:two:laptop,service rename:two:laptop,service revoke:two:laptop,service stranger:two:service use:one:laptop,service
 start:none:service start:one:service adopt:restored:service
-ecdsa:one:laptop own:one:laptop void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop"
+ecdsa:one:laptop own:one:laptop void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone"
 
 # ---- what must hold after every flow ----
 sql() { sqlite3 "file:$W/service/store.db?mode=ro" "$1"; }
@@ -224,7 +229,7 @@ passages() { # FLOW NAME FIRST LAST
     */client/after-answer | */service/after-commit) echo "$4" ;;
     create/* | start/*) echo "$3" ;;
     */client/* | */service/revoked | */service/before-send | */log/* | */sign/* | */profile*)
-        case $1/$2 in use/* | rename/* | */service/revoked) echo "$3" ;; esac ;;
+        case $1/$2 in use/* | rename/* | follow/profile* | */service/revoked) echo "$3" ;; esac ;;
     */service/* | */store.commit.* | */generation.i.*) ;;
     *) echo "$3" ;;
     esac
