@@ -349,9 +349,17 @@ int hk_cmd_refresh(const struct hk_call *call)
         (void)!hk_console_request(&console, HK_AGENT_REFRESH);
         status = hk_console_ask(&console);
     }
-    if (!status)
+    uint64_t epoch = hk_agent_u64(hk_console_answer(&console), HK_A_EPOCH);
+    if (!status && call->json) {
+        struct hk_json json;
+        hk_json_start(&json, stdout);
+        hk_json_map(&json, NULL);
+        hk_json_number(&json, "epoch", epoch);
+        hk_json_end_map(&json);
+    } else if (!status) {
         printf("epoch %llu: older copies of this device's halves are of no use any more\n",
-               (unsigned long long)hk_agent_u64(hk_console_answer(&console), HK_A_EPOCH));
+               (unsigned long long)epoch);
+    }
     hk_console_close(&console);
     return status;
 }

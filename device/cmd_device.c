@@ -75,6 +75,26 @@ int hk_cmd_device_invite(const struct hk_call *call)
     return status;
 }
 
+/* What is left of an enrolment for its device's owner: the certificate in its files, and with --json the rest. */
+static int keep_enrolled(const struct hk_call *call, const char *device, const struct hk_agent_message *answer,
+                         const char *account)
+{
+    char words[128];
+    int status = hk_keep_certificate(device, answer, call->json);
+    if (status || !call->json)
+        return status;
+    struct hk_json json;
+    hk_json_start(&json, stdout);
+    hk_json_map(&json, NULL);
+    if (account)
+        hk_json_text(&json, "account", account);
+    hk_json_text(&json, "device", device);
+    hk_agent_text(answer, HK_A_WORDS, words, sizeof words);
+    hk_json_text(&json, "code", words);
+    hk_json_end_map(&json);
+    return 0;
+}
+
 /* ---- join ---- */
 
 static int join_begin(struct hk_console *console, char *passphrase)
@@ -90,7 +110,7 @@ static int join_begin(struct hk_console *console, char *passphrase)
     if (status)
         return status;
     hk_agent_text(hk_console_answer(console), HK_A_WORDS, words, sizeof words);
-    printf("words: %s\n", words);
+    fprintf(call->json ? stderr : stdout, "words: %s\n", words);
     fflush(stdout);
     fputs("Say yes on the other device only if it shows the same words. Waiting for it ...\n", stderr);
     return 0;
@@ -106,8 +126,9 @@ static int join_finish(struct hk_console *console)
         return hk_console_fail(console, error);
     const struct hk_agent_message *answer = hk_console_answer(console);
     hk_account_text(account, answer->value[HK_A_ACCOUNT].data);
-    printf("Device %s of account %s\n", device, account);
-    return hk_keep_certificate(device, answer, false);
+    if (!console->call->json)
+        printf("Device %s of account %s\n", device, account);
+    return keep_enrolled(console->call, device, answer, account);
 }
 
 /* This device, enrolled with this very code: only the answer was lost. */
@@ -219,8 +240,9 @@ static int approve(struct hk_console *console)
         return hk_fail_text(HK_EXIT_FAILED, "not the same words: '%s' was refused; invite it again", device);
     if (error)
         return hk_console_fail(console, error);
-    printf("'%s' is enrolled.\n", device);
-    return hk_keep_certificate(device, hk_console_answer(console), false);
+    if (!call->json)
+        printf("'%s' is enrolled.\n", device);
+    return keep_enrolled(call, device, hk_console_answer(console), NULL);
 }
 
 int hk_cmd_device_approve(const struct hk_call *call)

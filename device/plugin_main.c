@@ -153,7 +153,8 @@ static int print_keys(struct hk_console *console, bool identities)
     size_t printed = 0;
     for (size_t i = 0; i < rows->count; i++) {
         char recipient[HK_KEY_TEXT_MAX], created[HK_TIME_TEXT];
-        if (hk_agent_key_row_decode(&row, rows->items[i]) || row.suite != HK_SUITE_X25519)
+        if (hk_agent_key_row_decode(&row, rows->items[i]) || row.suite != HK_SUITE_X25519 ||
+            (identities && !row.here))
             continue;
         if (printed++ > 0)
             putchar('\n');

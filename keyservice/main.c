@@ -117,6 +117,12 @@ static int print_address(const struct hk_options *options)
     if (file != NULL) {
         (void)fclose(file);
     }
+    (void)snprintf(path, sizeof(path), "%s/master.key", options->data);
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        (void)fprintf(stderr, "halfkeyd: there is no service in %s yet; 'halfkeyd --data %s' starts one\n",
+                      options->data, options->data);
+        return EXIT_FAILED;
+    }
     struct hk_secret32 *master = NULL;
     struct hk_service_keys *keys = NULL;
     char address[HK_ADDRESS_MAX + 1];

@@ -347,14 +347,14 @@ void hk_options_help(void)
          "       halfkeyd COMMAND [OPTIONS]\n"
          "Runs a key service: the other half of keys that exist nowhere whole.\n\nCommands:");
     for (size_t i = 0; i < COMMANDS; i++) {
-        printf("  %-24s %s\n", commands[i].name, commands[i].help);
+        printf("  %-28s %s\n", commands[i].name, commands[i].help);
     }
     puts("\nOptions:");
     for (size_t i = 0; i < ROWS; i++) {
         char left[64];
         (void)snprintf(left, sizeof(left), "--%s%s%s", rows[i].name, rows[i].argument != NULL ? " " : "",
                        rows[i].argument != NULL ? rows[i].argument : "");
-        printf("  %-24s %s\n", left, rows[i].help);
+        printf("  %-28s %s\n", left, rows[i].help);
     }
     puts("\nEach is also an environment variable (HALFKEYD_LISTEN) and a line of the configuration file\n"
          "(listen = URL); the command line is stronger than the variable, and that than the file.\n"

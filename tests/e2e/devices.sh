@@ -120,9 +120,12 @@ check "which still has none" test ! -e "$DIR/nobody"
 exits "it is dead" 4 "revoked" tablet decrypt --key files "$DIR/sealed.age"
 check "twice changes nothing" nobody revoke --certificate "$DIR/cert" --service "$address"
 HALFKEY_HOME=$DIR/tablet halfkey agent --stop; rm -rf "$DIR/tablet"
-check "the same machine under another serial" enrol tablet tablet2
+begin_join tablet tablet2
+json "the same machine under another serial, as JSON" '.device == "tablet2" and (.code | split(" ") | length == 12)' laptop device approve --words "$words" --json
+check "which is told" wait $joining
 check "it decrypts again" decrypts tablet
 code_words=$(sentence "$DIR/tablet/revoke-tablet2.txt")
+json "join, given again, as JSON" ".device == \"tablet2\" and .code == \"$code_words\" and (.account | startswith(\"M\"))" tablet device join "$code" --device tablet2 --json
 exits "a code with a word changed" 2 "word" nobody revoke --code "xxxxx ${code_words#* }" --service "$address"
 check "by its printed code" nobody revoke --code "$code_words" --service "$address"
 exits "it is dead too" 4 "revoked" tablet decrypt --key files "$DIR/sealed.age"
@@ -147,7 +150,7 @@ check "it is open" desk key list
 sleep 6
 exits "and locked by itself" 5 "unlock" desk key list
 # --- refresh, by hand and by itself ---
-before=$(epoch); check "refresh" laptop refresh
+before=$(epoch); json "refresh, as JSON" ".epoch == $((before + 1))" laptop refresh --json
 check "an epoch further" is "$(epoch)" $((before + 1))
 check "the keys are the same" decrypts laptop
 laptop agent --stop; before=$(epoch); laptop agent --stop

@@ -116,9 +116,15 @@ static void run(struct vectors *file)
 int main(int count, char **paths)
 {
     unsigned long passed = 0, failed = 0, skipped = 0;
-    if (count < 2 || sodium_init() < 0) {
-        fprintf(stderr, "usage: halfkey-vectors FILE...\n");
-        return 2;
+    bool help = count == 2 && strcmp(paths[1], "--help") == 0;
+    if (count < 2 || help) {
+        fputs("usage: halfkey-vectors FILE...\n"
+              "Runs published test vectors through the shipped code; what a file holds is seen from its content.\n",
+              help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    if (sodium_init() < 0) {
+        return 1;
     }
     for (int i = 1; i < count; i++) {
         struct vectors file = {.path = paths[i]};
