@@ -75,9 +75,10 @@ int hk_cmd_device_invite(const struct hk_call *call)
     return status;
 }
 
-/* What is left of an enrolment for its device's owner: the certificate in its files, and with --json the rest. */
-static int keep_enrolled(const struct hk_call *call, const char *device, const struct hk_agent_message *answer,
-                         const char *account)
+/* What is left of an enrolment for its device's owner: the certificate in its files, and with --json the
+ * rest. */
+static int keep_enrolled(const struct hk_call *call, const char *device,
+                         const struct hk_agent_message *answer, const char *account)
 {
     char words[128];
     int status = hk_keep_certificate(device, answer, call->json);

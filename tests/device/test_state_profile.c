@@ -1,5 +1,5 @@
-/* Which profile a device takes over: the account's own, for its service, newer than the one it has, and without a
- * device that it knows to be revoked. */
+/* Which profile a device takes over: the account's own, for its service, newer than the one it has, and
+ * without a device that it knows to be revoked. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,8 +158,8 @@ static void one_for_another_service_is_not_taken(void **unused)
 static void one_with_a_device_that_is_revoked_is_not_taken(void **unused)
 {
     (void)unused;
-    assert_int_equal(
-        hk_state_keep_certificate(device, profile.devices[0].serial, "certificate", 11, NULL), HK_OK);
+    assert_int_equal(hk_state_keep_certificate(device, profile.devices[0].serial, "certificate", 11, NULL),
+                     HK_OK);
     next();
     sign();
     assert_int_equal(take(), HK_OK);

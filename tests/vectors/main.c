@@ -119,7 +119,8 @@ int main(int count, char **paths)
     bool help = count == 2 && strcmp(paths[1], "--help") == 0;
     if (count < 2 || help) {
         fputs("usage: halfkey-vectors FILE...\n"
-              "Runs published test vectors through the shipped code; what a file holds is seen from its content.\n",
+              "Runs published test vectors through the shipped code; what a file holds is seen from its "
+              "content.\n",
               help ? stdout : stderr);
         return help ? 0 : 2;
     }
