@@ -21,8 +21,8 @@ as() { # WHO COMMAND...: as this device, or as the service
     if [ "$who" = "$victim" ]; then HK_CRASH=$seam HK_PASSED=$W/passed.$who; else unset HK_CRASH HK_PASSED; fi
     "$@"
 }
-laptop() { as laptop timeout 10 halfkey "$@" </dev/null; }
-phone() { as phone timeout 10 halfkey "$@" </dev/null; }
+laptop() { as laptop timeout 60 halfkey "$@" </dev/null; }
+phone() { as phone timeout 60 halfkey "$@" </dev/null; }
 # Starts the service; in a flow in which it is to die it may do so before it is ready.
 serve() {
     : >"$W/ready"
