@@ -120,9 +120,6 @@ static void row24_killed_at_random_times_under_load_the_service_has_lost_nothing
         run_a_while(callers, seen);
         hk_test_service_kill(&attack->service);
         seen = sum(callers); /* every one of these was answered before it died */
-        if (i % 20 == 0) {
-            hk_disk_check_offline(&disk);
-        }
         hk_test_service_restart(&attack->service);
         assert_true(hk_view_leaves(&attack->service, attack->laptop.account) >= base + seen);
     }

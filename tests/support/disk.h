@@ -35,10 +35,8 @@ bool hk_disk_was_hit(const struct hk_disk *disk) HK_CHECK;
 /* Plays the script until something is not acknowledged: signatures, a refresh, an enrolment, a
  * revocation. Returns the error that ended it; HK_OK: it was played to its end. */
 enum hk_error hk_disk_play(struct hk_disk *disk);
-/* Asserts what was promised; the disk must be whole. Brings clients and service to one state for the next
- * round. */
+/* Asserts what was promised, and that `halfkeyd check` finds nothing wrong after a start; the disk must be
+ * whole. Brings clients and service to one state for the next round. */
 void hk_disk_check(struct hk_disk *disk);
-/* `halfkeyd check` on what a dead service has left. */
-void hk_disk_check_offline(struct hk_disk *disk);
 
 #endif
