@@ -43,6 +43,18 @@ prints() { local want=$1; shift; [ "$("$@" 2>/dev/null)" = "$want" ]; }
 start_service
 [ -n "$address" ] || { echo "halfkeyd does not start"; cat "$DIR/service.log"; echo "0 passed, 1 failed"; exit 1; }
 
+# --- the service says where it is ---
+exits "no service, no address" 1 "starts one" halfkeyd address --data "$DIR/nowhere"
+check "port 0 is a free one" test "$port" -gt 0
+check "one line says where it is" test "$(wc -l <"$DIR/ready")" = 1
+check "it says who can reach it" has "only this machine can reach it" "$DIR/service.log"
+check "halfkeyd address prints it again" prints "$address" halfkeyd address --data "$DIR/service"
+exits "a second instance is refused" 1 "another halfkeyd" halfkeyd --data "$DIR/service" --listen tcp://127.0.0.1:0
+exits "the whole network, but not who may come" 2 "--registration" halfkeyd --data "$DIR/elsewhere" --listen tcp://0.0.0.0:0
+check "nothing was made for it" test ! -e "$DIR/elsewhere"
+for program in halfkeyd halfkey age-plugin-halfkey halfkey-bench halfkey-vectors; do
+    check "$program --help" sh -c "$program --help | grep -q ^usage:"
+done
 # --- usage needs no account ---
 check "help lists the commands" halfkey --help
 check "every command has help" halfkey key create --help
