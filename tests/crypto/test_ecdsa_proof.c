@@ -50,6 +50,9 @@ static void value_is_k_times_s_plus_t(void **state)
         struct hk_scalar wanted;
         prepare(&run);
         make(&run);
+        assert_true(hk_is_zero(&run.mask, sizeof(run.mask))); /* one use */
+        assert_int_equal(hk_ecdsa_proof_make(run.proof, &run.mask, &world.pair, context, &run.k, &run.t),
+                         HK_CONFLICT);
         assert_int_equal(open_with(&run), HK_OK);
         hk_secp256k1.scalar_mul(&wanted, &run.k, &world.service.half);
         hk_secp256k1.scalar_add(&wanted, &wanted, &run.t);
