@@ -124,8 +124,8 @@ static void state_keys(const struct hk_agent_message *answer)
     for (size_t i = 0; i < rows->count; i++) {
         struct hk_agent_key_row row;
         if (hk_agent_key_row_decode(&row, rows->items[i]) == HK_OK)
-            printf("          %-20s %s%s\n", row.name, suite_name(row.suite),
-                   row.imported ? ", was whole before" : "");
+            printf("          %-20s %s%s%s\n", row.name, suite_name(row.suite),
+                   row.imported ? ", was whole before" : "", row.here ? "" : ", no half here");
     }
 }
 

@@ -99,6 +99,7 @@ exits "a second join is refused" 1 "already" phone device join "$code" --device 
 json "it knows of two devices" '.devices == 2' phone --json
 check "a key made later" laptop key create later --suite x25519
 json "is listed there, without a half" '[.[] | select(.here | not) | .name] == ["later"]' phone key list --json
+check "the state says so" sh -c "HALFKEY_HOME=$DIR/phone halfkey | grep 'later .*no half here'"
 exits "and opens nothing there" 1 "on this device" phone decrypt --key later "$DIR/sealed.age"
 check "its agent ends" phone agent --stop
 check "meanwhile another name" laptop device rename phone mobile

@@ -55,6 +55,19 @@ check "nothing was made for it" test ! -e "$DIR/elsewhere"
 for program in halfkeyd halfkey age-plugin-halfkey halfkey-bench halfkey-vectors; do
     check "$program --help" sh -c "$program --help | grep -q ^usage:"
 done
+# --- the agent's socket ---
+mkdir -m 700 "$DIR/run"
+socket() { HALFKEY_HOME=$1 halfkey agent --print-socket; }
+socket_in_run() { HALFKEY_HOME=$1 XDG_RUNTIME_DIR=$DIR/run halfkey agent --print-socket; }
+for place in socket socket_in_run; do
+    [ $place = socket ] && run= under=$DIR/one/ || run=$DIR/run under=$DIR/run/
+    one=$($place "$DIR/one"); two=$($place "$DIR/two")
+    check "$place: nobody else reaches the agent" test "$(stat -c %a:%F "$one")" = 600:socket
+    check "$place: it is where it belongs" test "${one#"$under"}" != "$one"
+    check "$place: two homes have two names" test "${one##*/}" != "${two##*/}"
+    check "$place: they end" sh -c "XDG_RUNTIME_DIR=$run HALFKEY_HOME=$DIR/one halfkey agent --stop && XDG_RUNTIME_DIR=$run HALFKEY_HOME=$DIR/two halfkey agent --stop"
+    check "$place: and leave no socket" test ! -e "$one"
+done
 # --- usage needs no account ---
 check "help lists the commands" halfkey --help
 check "every command has help" halfkey key create --help
