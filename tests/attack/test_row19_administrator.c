@@ -117,8 +117,10 @@ static void lie(void *argument, struct hk_job *job, enum hk_error *outcome)
     struct hk_value *profile = &job->answer.value[HK_F_PROFILE];
     if (now == CAPTURE_FIRST || now == CAPTURE_SECOND) {
         int n = now - CAPTURE_FIRST;
-        memcpy(old_profile[n], profile->data, profile->size);
-        old_size[n] = profile->size;
+        if (old_size[n] == 0) { /* devices ask again when there is a newer one */
+            memcpy(old_profile[n], profile->data, profile->size);
+            old_size[n] = profile->size;
+        }
         return;
     }
     int n = now == SHOW_FIRST ? 0 : 1;
