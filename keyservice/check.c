@@ -134,7 +134,8 @@ static void check_slots(struct check *check, enum hk_start decision)
     }
     for (uint64_t slot = 0; slot < hk_slots_count(check->vault->slots); slot++) {
         if (hk_slots_differ(check->vault->slots, slot)) {
-            tell(check, true,
+            /* of a device, one good copy is left; of nobody, a crash or a failing disk came in between */
+            tell(check, check->named[slot] != 0,
                  "slot %llu differs between the two copies: the next start keeps the erased or the whole one",
                  (unsigned long long)slot);
         }
