@@ -1,6 +1,7 @@
 /* approval.h - an administrator's side of one enrolment, from the invitation to the new device's bundle.
  *
- * op_invite.c makes the invitation and op_approve.c does the rest; both work on what the core keeps in memory
+ * op_invite.c makes the invitation, op_approve.c waits for the device, op_approve_yes.c enrols it,
+ * approval_conclude.c puts it into the profile; all work on what the core keeps in memory
  * as `approval`. A restart of the agent ends an invitation that nobody has been approved under. */
 #ifndef HALFKEY_DEVICE_APPROVAL_H
 #define HALFKEY_DEVICE_APPROVAL_H
@@ -48,6 +49,18 @@ HK_CHECK enum hk_error hk_approval_end_open(struct hk_core *core);
 /* Answers the device that comes with this invitation, in a thread of its own, so that it can show its words
  * before the user turns to `device approve`. Ends with the invitation. The gate is held by the caller. */
 HK_CHECK enum hk_error hk_approval_attend(struct hk_core *core, const uint8_t gate_hash[32]);
+
+/* Forgets the approval that the core has. */
+void hk_approval_drop(struct hk_core *core);
+
+/* Sleeps between two polls with the gate open; errors of hk_core_wait_end. */
+HK_CHECK enum hk_error hk_approval_pause(struct hk_core *core);
+
+/* Waits until the device of the open enrolment is active. HK_NOT_FOUND, HK_REVOKED: it never will be. */
+HK_CHECK enum hk_error hk_approval_wait(struct hk_core *core);
+
+/* Closes the state's enrolment: nothing came of it, the device can never be active, and nobody lists it. */
+HK_CHECK enum hk_error hk_approval_give_up(struct hk_core *core);
 
 /* The clock of expiries, seconds since 1970. */
 uint64_t hk_approval_now(void) HK_CHECK;

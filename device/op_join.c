@@ -6,22 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "crypto/enrolment.h"
-#include "device/approval.h"
+#include "device/joining.h"
 #include "protocol/seam.h"
-
-/* A join between its two commands. In memory from hk_secret_new. */
-struct joining {
-    struct hk_invitation invitation;
-    struct hk_invitation_keys keys;
-    struct hk_join join;
-    struct hk_link *link; /* the stranger's session that is bound to the invitation */
-};
 
 void hk_joining_free(void *joining)
 {
     if (joining != NULL) {
-        struct joining *old = joining;
+        struct hk_joining *old = joining;
         hk_link_close(old->link);
         hk_join_wipe(&old->join);
         hk_secret_free(old);
@@ -37,7 +28,7 @@ static void forget(struct hk_core *core)
 /* --- the relay --- */
 
 /* Writes a step (data not NULL) or reads one: *size is 0 if it is not there yet. */
-static enum hk_error relay(struct hk_core *core, struct joining *joining, enum hk_join_step step,
+static enum hk_error relay(struct hk_core *core, struct hk_joining *joining, enum hk_join_step step,
                            struct hk_bytes written, uint8_t *out, size_t max, size_t *size)
 {
     struct hk_exchange *exchange;
@@ -68,7 +59,7 @@ static enum hk_error relay(struct hk_core *core, struct joining *joining, enum h
 
 /* Waits for a step with the gate open. HK_CONFLICT of the wait: the core is another join's by now, or
  * nobody's. */
-static enum hk_error wait_for(struct hk_op_call *call, struct joining *joining, enum hk_join_step step,
+static enum hk_error wait_for(struct hk_op_call *call, struct hk_joining *joining, enum hk_join_step step,
                               uint8_t *out, size_t max, size_t *size)
 {
     struct hk_core *core = call->core;
@@ -96,7 +87,7 @@ static enum hk_error wait_for(struct hk_op_call *call, struct joining *joining, 
 
 /* --- begin --- */
 
-static enum hk_error open_state(struct hk_op_call *call, struct joining *joining)
+static enum hk_error open_state(struct hk_op_call *call, struct hk_joining *joining)
 {
     struct hk_core *core = call->core;
     const char *reason = "";
@@ -123,7 +114,7 @@ static enum hk_error open_state(struct hk_op_call *call, struct joining *joining
                                                : error;
 }
 
-static enum hk_error say_hello(struct hk_core *core, struct joining *joining)
+static enum hk_error say_hello(struct hk_core *core, struct hk_joining *joining)
 {
     struct hk_join_hello hello;
     uint8_t plain[HK_JOIN_HELLO_MAX], sealed[HK_JOIN_HELLO_MAX + HK_JOIN_SEAL_BYTES];
@@ -141,7 +132,7 @@ static enum hk_error say_hello(struct hk_core *core, struct joining *joining)
                           : error;
 }
 
-static enum hk_error shake_hands(struct hk_op_call *call, struct joining *joining)
+static enum hk_error shake_hands(struct hk_op_call *call, struct hk_joining *joining)
 {
     struct hk_core *core = call->core;
     uint8_t message[HK_JOIN_HANDSHAKE_MAX];
@@ -167,7 +158,7 @@ static enum hk_error shake_hands(struct hk_op_call *call, struct joining *joinin
     return error == HK_OK ? say_hello(core, joining) : error;
 }
 
-static enum hk_error parse_code(struct hk_op_call *call, struct joining *joining)
+static enum hk_error parse_code(struct hk_op_call *call, struct hk_joining *joining)
 {
     char code[HK_INVITATION_TEXT_MAX];
     HK_WIPE_AT_EXIT(code);
@@ -206,7 +197,7 @@ enum hk_error hk_op_join_begin(struct hk_op_call *call)
     if (error != HK_OK) {
         return error;
     }
-    struct joining *joining = hk_secret_new(sizeof(*joining));
+    struct hk_joining *joining = hk_secret_new(sizeof(*joining));
     if (joining == NULL) {
         return HK_NO_MEMORY;
     }
@@ -234,286 +225,6 @@ enum hk_error hk_op_join_begin(struct hk_op_call *call)
                                                                                         : HK_NO_MEMORY;
 }
 
-/* --- what the administrator sent --- */
-
-/* Everything that finishing needs: large and secret. */
-struct finishing {
-    uint8_t sealed[HK_JOIN_RELAY_MAX], plain[HK_JOIN_RELAY_MAX];
-    struct hk_join_bundle bundle;
-    struct hk_profile profile;
-    struct hk_device_record record;
-    struct hk_enrol_key keys[HK_KEYS_MAX];
-};
-
-static bool lists_administrator(const struct finishing *finishing, const struct hk_invitation *invitation)
-{
-    for (size_t i = 0; i < finishing->profile.device_count; i++) {
-        const struct hk_profile_device *device = &finishing->profile.devices[i];
-        if (memcmp(device->serial, finishing->bundle.administrator, HK_ID_BYTES) == 0) {
-            return device->role == HK_ROLE_ADMIN &&
-                   memcmp(device->static_key, invitation->administrator, 32) == 0;
-        }
-    }
-    return false;
-}
-
-static bool is_own_record(const struct hk_state *state, const struct finishing *finishing,
-                          const struct joining *joining)
-{
-    const struct hk_device_record *record = &finishing->record;
-    uint8_t code_hash[32];
-    hk_code_hash(code_hash, finishing->bundle.code);
-    return memcmp(record->serial, state->serial, HK_ID_BYTES) == 0 &&
-           memcmp(record->static_key, state->static_public, 32) == 0 &&
-           memcmp(record->report_key, state->report_public, 32) == 0 && record->role == HK_ROLE_ORDINARY &&
-           record->has_gate && memcmp(record->gate_hash, joining->keys.gate_hash, 32) == 0 &&
-           memcmp(record->code_hash, code_hash, 32) == 0;
-}
-
-/* Signed by the account of the invitation, about this device, at this service; then it is the state's. */
-static enum hk_error take_bundle(struct hk_core *core, struct joining *joining, struct finishing *finishing)
-{
-    struct hk_state *state = core->state;
-    struct hk_join_bundle *bundle = &finishing->bundle;
-    struct hk_revocation revocation;
-    enum hk_error error = hk_profile_open_named(&finishing->profile, bundle->profile.data,
-                                                bundle->profile.size, joining->invitation.account);
-    if (error == HK_OK) {
-        error = hk_record_open(&finishing->record, bundle->record.data, bundle->record.size,
-                               finishing->profile.account_key);
-    }
-    if (error == HK_OK) {
-        error = hk_revocation_open(&revocation, bundle->certificate.data, bundle->certificate.size,
-                                   finishing->profile.account_key);
-    }
-    bool fits = error == HK_OK && lists_administrator(finishing, &joining->invitation) &&
-                is_own_record(state, finishing, joining) &&
-                memcmp(revocation.serial, state->serial, HK_ID_BYTES) == 0 &&
-                memcmp(finishing->profile.service_key, state->service_key, 32) == 0 &&
-                bundle->record.size <= sizeof(state->record);
-    if (!fits) {
-        return error == HK_OK ? HK_BAD_PEER : error;
-    }
-    memcpy(state->account, joining->invitation.account, HK_ACCOUNT_BYTES);
-    memcpy(state->identity_key, finishing->profile.identity_key, 32);
-    memcpy(state->name, finishing->record.name, sizeof(state->name));
-    memcpy(state->record, bundle->record.data, bundle->record.size);
-    state->record_size = bundle->record.size;
-    state->log.head = bundle->head;
-    error = hk_state_take_profile(state, bundle->profile.data, bundle->profile.size, NULL);
-    return error == HK_OK ? hk_state_keep_certificate(state, state->serial, bundle->certificate.data,
-                                                      bundle->certificate.size, bundle->code)
-                          : error;
-}
-
-/* --- step 7: the service's part --- */
-
-static const struct hk_profile_key *find_key(const struct hk_profile *profile, const uint8_t *id)
-{
-    for (size_t i = 0; i < profile->key_count; i++) {
-        if (memcmp(profile->keys[i].id, id, HK_ID_BYTES) == 0) {
-            return &profile->keys[i];
-        }
-    }
-    return NULL;
-}
-
-/* The i-th element of a list of the answer; NULL unless it has `size` bytes. */
-static const uint8_t *item(const struct hk_exchange *exchange, enum hk_field field, size_t i, size_t size)
-{
-    const struct hk_value *list = &exchange->answer.value[field];
-    return i < list->count && list->items[i].size == size ? list->items[i].data : NULL;
-}
-
-/* One key: both dealings checked, d2 into the state. */
-static enum hk_error take_key(struct hk_core *core, struct finishing *finishing,
-                              const struct hk_exchange *exchange, size_t i)
-{
-    const struct hk_join_key *given = &finishing->bundle.keys[i];
-    const struct hk_profile_key *listed = find_key(&finishing->profile, given->id);
-    const struct hk_suite *suite = listed != NULL ? hk_suite_by_id(listed->suite) : NULL;
-    if (suite == NULL || listed->suite != given->suite) {
-        return HK_BAD_PEER;
-    }
-    size_t point = suite->group->point_bytes;
-    const uint8_t *id = item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
-                  *kept = item(exchange, HK_F_KEPT, i, point),
-                  *passed = item(exchange, HK_F_PASSED, i, point),
-                  *share = item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
-    if (id == NULL || kept == NULL || passed == NULL || share == NULL ||
-        memcmp(id, given->id, HK_ID_BYTES) != 0) {
-        return HK_BAD_PEER;
-    }
-    struct hk_state_key *key = hk_state_add_key(core->state, given->id);
-    if (key == NULL) {
-        return HK_OVER_QUOTA;
-    }
-    struct hk_enrol_key *public = &finishing->keys[i];
-    *public = (struct hk_enrol_key){.id = given->id, .suite = suite, .public_key = listed->public_key};
-    memcpy(public->administrator.kept, given->commitment, point);
-    memcpy(public->administrator.passed, given->passed, point);
-    memcpy(public->service.kept, kept, point);
-    memcpy(public->service.passed, passed, point);
-    struct hk_point service_point;
-    enum hk_error error =
-        hk_enrol_take(&key->half, &service_point, suite->group, listed->public_key, given->device_point,
-                      &public->administrator, given->kept, &public->service, share);
-    if (error != HK_OK) {
-        return error;
-    }
-    key->suite = listed->suite;
-    key->purpose = listed->purpose;
-    key->created = listed->created;
-    key->imported = listed->imported;
-    key->profiled = true;
-    key->state = HK_KEY_PENDING;
-    memcpy(key->name, listed->name, sizeof(key->name));
-    memcpy(key->public_key, listed->public_key, listed->public_size);
-    memcpy(key->service_point, service_point.bytes, point);
-    return HK_OK;
-}
-
-static enum hk_error check_transcript(struct hk_core *core, struct joining *joining,
-                                      struct finishing *finishing)
-{
-    struct hk_state *state = core->state;
-    struct hk_join_bundle *bundle = &finishing->bundle;
-    uint8_t record[32], transcript[HK_NAME_BYTES];
-    hk_object_hash(record, bundle->record.data, bundle->record.size);
-    struct hk_enrolment public = {.account = state->account,
-                                  .administrator = bundle->administrator,
-                                  .device = state->serial,
-                                  .service_key = state->service_key,
-                                  .record = record,
-                                  .invitation = joining->keys.gate_hash,
-                                  .epoch = bundle->epoch};
-    enum hk_error error = hk_enrol_transcript(transcript, &public, finishing->keys, bundle->key_count);
-    if (error == HK_OK && memcmp(transcript, bundle->transcript, sizeof(transcript)) != 0) {
-        error = HK_BAD_PROOF; /* administrator and service do not say the same */
-    }
-    if (error == HK_OK) {
-        memcpy(state->join_transcript, transcript, sizeof(transcript));
-        for (size_t i = 0; i < state->key_count; i++) {
-            memcpy(state->key[i].transcript, transcript, sizeof(transcript));
-        }
-    }
-    return error;
-}
-
-static enum hk_error fetch(struct hk_core *core, struct joining *joining, struct finishing *finishing)
-{
-    struct hk_exchange *exchange;
-    enum hk_error error = hk_exchange_new(&exchange, core->client);
-    if (error != HK_OK) {
-        return error;
-    }
-    hk_core_identify(core);
-    hk_exchange_start(exchange, HK_OP_ENROL_FETCH);
-    HK_SEAM("join.fetch/before");
-    error = hk_client_call(core->client, exchange);
-    HK_SEAM("join.fetch/after");
-    if (error == HK_OK) {
-        const uint8_t *identity = hk_exchange_bytes(exchange, HK_F_IDENTITY, 32);
-        bool fits = identity != NULL && memcmp(identity, core->state->identity_key, 32) == 0 &&
-                    exchange->answer.value[HK_F_KEYS].count == finishing->bundle.key_count;
-        error = fits ? HK_OK : HK_BAD_PEER;
-    }
-    for (size_t i = 0; error == HK_OK && i < finishing->bundle.key_count; i++) {
-        error = take_key(core, finishing, exchange, i);
-    }
-    hk_exchange_free(core->client, exchange);
-    return error == HK_OK ? check_transcript(core, joining, finishing) : error;
-}
-
-/* --- confirm --- */
-
-static enum hk_error activate(struct hk_core *core, const struct hk_exchange *exchange)
-{
-    struct hk_state *state = core->state;
-    const uint8_t *tag = hk_exchange_bytes(exchange, HK_F_TAG, HK_TAG_BYTES);
-    if (tag == NULL) {
-        return HK_BAD_PEER;
-    }
-    memcpy(state->tag, tag, HK_TAG_BYTES);
-    state->epoch = hk_exchange_u64(exchange, HK_F_EPOCH);
-    for (size_t i = 0; i < state->key_count; i++) {
-        state->key[i].state = HK_KEY_ACTIVE;
-    }
-    state->phase = HK_PHASE_ACTIVE;
-    hk_core_identify(core);
-    return hk_core_save(core, "join.active");
-}
-
-/* May be sent again: the service answers the same. */
-static enum hk_error confirm(struct hk_core *core)
-{
-    struct hk_state *state = core->state;
-    struct hk_exchange *exchange;
-    uint8_t *proofs = malloc(state->key_count * HK_SCHNORR_BYTES_MAX + 1);
-    enum hk_error error = proofs != NULL ? hk_exchange_new(&exchange, core->client) : HK_NO_MEMORY;
-    if (error != HK_OK) {
-        free(proofs);
-        return error;
-    }
-    hk_exchange_start(exchange, HK_OP_ENROL_CONFIRM);
-    hk_message_set_bytes(&exchange->request, HK_F_TRANSCRIPT, state->join_transcript, HK_NAME_BYTES);
-    hk_message_set_list(&exchange->request, HK_F_PROOFS, NULL, 0);
-    for (size_t i = 0; i < state->key_count; i++) {
-        const struct hk_state_key *key = &state->key[i];
-        uint8_t *proof = proofs + i * HK_SCHNORR_BYTES_MAX;
-        hk_enrol_prove(proof, hk_suite_by_id(key->suite)->group, state->join_transcript, key->id, &key->half);
-        hk_message_append(&exchange->request, HK_F_PROOFS, proof, hk_suite_proof_bytes(key->suite));
-    }
-    HK_SEAM("join.confirm/before");
-    error = hk_client_call(core->client, exchange);
-    HK_SEAM("join.confirm/after");
-    if (error == HK_OK) {
-        error = activate(core, exchange);
-    }
-    hk_exchange_free(core->client, exchange);
-    free(proofs);
-    return error;
-}
-
-/* Asks as a stranger, since the service may not know this device (any more). */
-static enum hk_error ask_status(struct hk_core *core)
-{
-    struct hk_link *link = NULL;
-    struct hk_exchange *exchange = NULL;
-    enum hk_error error = hk_exchange_new(&exchange, core->client);
-    if (error == HK_OK) {
-        error = hk_link_open_stranger(&link, core->client);
-    }
-    if (error == HK_OK) {
-        hk_exchange_start(exchange, HK_OP_ENROL_STATUS);
-        hk_message_set_bytes(&exchange->request, HK_F_ACCOUNT, core->state->account, HK_ACCOUNT_BYTES);
-        hk_message_set_bytes(&exchange->request, HK_F_TRANSCRIPT, core->state->join_transcript,
-                             HK_NAME_BYTES);
-        error = hk_link_call(link, exchange);
-    }
-    hk_link_close(link);
-    hk_exchange_free(core->client, exchange);
-    return error;
-}
-
-/* Finishes what is stored. HK_UNKNOWN_RUN: it came to nothing, and everything is wiped. */
-enum hk_error hk_resume_join(struct hk_core *core)
-{
-    enum hk_error error = confirm(core);
-    if (error != HK_UNKNOWN_RUN && error != HK_UNKNOWN_DEVICE) {
-        return error;
-    }
-    error = ask_status(core); /* unknown-device may have been a hint, which anybody can write */
-    if (error == HK_UNKNOWN_RUN) {
-        error = hk_state_remove(&core->home);
-        if (error == HK_OK) {
-            hk_core_lock(core);
-            error = HK_UNKNOWN_RUN;
-        }
-    }
-    return error;
-}
-
 /* --- finish --- */
 
 static enum hk_error answer(struct hk_op_call *call)
@@ -532,8 +243,8 @@ static enum hk_error answer(struct hk_op_call *call)
     return put ? HK_OK : HK_NO_MEMORY;
 }
 
-static enum hk_error receive_bundle(struct hk_op_call *call, struct joining *joining,
-                                    struct finishing *finishing)
+static enum hk_error receive_bundle(struct hk_op_call *call, struct hk_joining *joining,
+                                    struct hk_finishing *finishing)
 {
     size_t size = 0, plain_size = 0;
     enum hk_error error =
@@ -549,17 +260,17 @@ static enum hk_error receive_bundle(struct hk_op_call *call, struct joining *joi
     return error == HK_OK ? hk_join_bundle_decode(&finishing->bundle, finishing->plain, plain_size) : error;
 }
 
-static enum hk_error finish(struct hk_op_call *call, struct joining *joining)
+static enum hk_error finish(struct hk_op_call *call, struct hk_joining *joining)
 {
     struct hk_core *core = call->core;
     uint64_t locks = core->lock_count;
-    struct finishing *finishing = hk_secret_new(sizeof(*finishing));
+    struct hk_finishing *finishing = hk_secret_new(sizeof(*finishing));
     enum hk_error error = finishing != NULL ? receive_bundle(call, joining, finishing) : HK_NO_MEMORY;
     if (error == HK_OK) {
-        error = take_bundle(core, joining, finishing);
+        error = hk_joining_take_bundle(core, joining, finishing);
     }
     if (error == HK_OK) {
-        error = fetch(core, joining, finishing);
+        error = hk_joining_fetch(core, joining, finishing);
     }
     hk_secret_free(finishing);
     if (error == HK_OK) {
