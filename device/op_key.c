@@ -12,6 +12,8 @@
 #include "device/agent_core.h"
 #include "protocol/seam.h"
 
+#define TRIES 3
+
 /* What a new key is made with. In memory from hk_secret_new. */
 struct making {
     const struct hk_suite *suite;
@@ -240,24 +242,38 @@ enum hk_error hk_resume_keys(struct hk_core *core)
 
 /* --- the operations --- */
 
-static enum hk_error make(struct hk_core *core, struct making *making)
+/* Once over one session, since the proofs name it. */
+static enum hk_error make_once(struct hk_core *core, struct making *making, struct hk_exchange *exchange)
 {
     struct hk_link *link = NULL;
-    struct hk_exchange *exchange = NULL;
-    enum hk_error error = hk_exchange_new(&exchange, core->client);
-    if (error != HK_OK) {
-        return error;
-    }
     hk_random(making->id, sizeof(making->id));
     making->created = (uint64_t)time(NULL);
-    error = hk_link_open(&link, core->client);
+    enum hk_error error = hk_link_open(&link, core->client);
     if (error == HK_OK) {
         error =
             making->imported ? import(core, making, link, exchange) : generate(core, making, link, exchange);
     }
     hk_link_close(link);
+    return error;
+}
+
+/* A session that was lost before anything was stored, as when the service was restarted, makes no difference.
+ */
+static enum hk_error make(struct hk_core *core, struct making *making)
+{
+    struct hk_exchange *exchange = NULL;
+    enum hk_error error = hk_exchange_new(&exchange, core->client);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = HK_AGAIN;
+    bool is_stored = false;
+    for (int tries = 0; tries < TRIES && error == HK_AGAIN && !is_stored; tries++) {
+        error = make_once(core, making, exchange);
+        is_stored = hk_state_key_by_id(core->state, making->id) != NULL;
+    }
     hk_exchange_free(core->client, exchange);
-    if (hk_state_key_by_id(core->state, making->id) == NULL) {
+    if (!is_stored) {
         return error == HK_AGAIN ? HK_UNREACHABLE
                                  : error; /* nothing was stored, so there is nothing to settle */
     }
