@@ -466,6 +466,24 @@ static void answer_that_never_comes_is_a_timeout(void **state)
     echo_stop(&service);
 }
 
+/* The seam closes it between the sending and the wait for the answer, and gives nng the time to connect
+ * again. */
+static void request_whose_connection_was_lost_is_not_sent_again(void **state)
+{
+    struct echo_service service;
+    struct device device;
+    (void)state;
+    echo_start(&service, TCP);
+    device_open(&device, &service);
+    assert_int_equal(setenv("HK_CUT", "after:1", 1), 0);
+    assert_int_equal(call(device.channel, "once"), HK_UNREACHABLE);
+    assert_int_equal(unsetenv("HK_CUT"), 0);
+    assert_int_equal(service.executed, 1);
+    assert_int_equal(call(device.channel, "next"), HK_OK);
+    device_close(&device);
+    echo_stop(&service);
+}
+
 static void endpoint_closes_under_calls_that_wait(void **state)
 {
     struct echo_service service;
@@ -690,6 +708,7 @@ int main(void)
         cmocka_unit_test(garbage_gets_a_hint_and_the_service_goes_on),
         cmocka_unit_test(dead_host_is_unreachable_at_once),
         cmocka_unit_test(answer_that_never_comes_is_a_timeout),
+        cmocka_unit_test(request_whose_connection_was_lost_is_not_sent_again),
         cmocka_unit_test(endpoint_closes_under_calls_that_wait),
         cmocka_unit_test(endpoint_comes_back_after_a_service_that_closed_what_it_accepted),
         cmocka_unit_test(service_that_stops_still_answers_what_it_accepted),
