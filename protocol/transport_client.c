@@ -32,8 +32,7 @@ struct hk_endpoint {
     bool has_dialled;      /* the dialer is used up; the dialling thread's alone */
     enum hk_error dialled; /* how it ended */
     pthread_t dialler;
-    int pipes;       /* connections that are up */
-    unsigned losses; /* how often the last of them went */
+    int pipes; /* connections that are up */
 };
 
 /* When a connection is lost, nng would send the requests that wait on it again over the next one. Who called
@@ -47,7 +46,6 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         HK_CUT_PIPE(pipe);
         endpoint->pipes++;
     } else if (event == NNG_PIPE_EV_REM_POST && --endpoint->pipes == 0) {
-        endpoint->losses++;
         for (struct line *line = endpoint->busy; line != NULL; line = line->next_busy) {
             nng_aio_abort(line->aio, NNG_ECONNRESET);
         }
@@ -281,18 +279,9 @@ static bool is_connected(struct hk_endpoint *endpoint)
     return connected;
 }
 
-static unsigned losses_so_far(struct hk_endpoint *endpoint)
+static enum hk_error exchange(struct line *line, nng_msg *message, uint64_t deadline, nng_msg **answer,
+                              const struct hk_meanwhile *meanwhile)
 {
-    pthread_mutex_lock(&endpoint->lock);
-    unsigned losses = endpoint->losses;
-    pthread_mutex_unlock(&endpoint->lock);
-    return losses;
-}
-
-static enum hk_error exchange(struct hk_endpoint *endpoint, struct line *line, nng_msg *message,
-                              uint64_t deadline, nng_msg **answer, const struct hk_meanwhile *meanwhile)
-{
-    unsigned losses = losses_so_far(endpoint);
     int result = HK_CUT_REQUEST();
     if (result == 0) {
         nng_aio_set_msg(line->aio, message);
@@ -308,9 +297,6 @@ static enum hk_error exchange(struct hk_endpoint *endpoint, struct line *line, n
     HK_CUT_SENT();
     nng_aio_set_timeout(line->aio, time_left(deadline));
     nng_ctx_recv(line->context, line->aio);
-    if (losses_so_far(endpoint) != losses) { /* between the two there was nothing that on_pipe could abort */
-        nng_aio_abort(line->aio, NNG_ECONNRESET);
-    }
     if (meanwhile != NULL && meanwhile->run != NULL) {
         meanwhile->run(meanwhile->argument);
     }
@@ -367,7 +353,7 @@ enum hk_error hk_endpoint_call_meanwhile(struct hk_endpoint *endpoint, const voi
     }
     if (error == HK_OK) {
         memcpy(nng_msg_body(message), request, size);
-        error = exchange(endpoint, line, message, deadline, &received, meanwhile);
+        error = exchange(line, message, deadline, &received, meanwhile);
         if (error == HK_TIMEOUT && !is_connected(endpoint)) {
             error = HK_UNREACHABLE;
         }
