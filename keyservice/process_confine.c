@@ -62,7 +62,7 @@ static int add_narrow(scmp_filter_ctx filter)
 {
     /* The only process that may be sent a signal is this one. */
     int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     for (size_t i = 0; failed == 0 && i < sizeof(narrows) / sizeof(*narrows); i++) {
         const struct narrow *row = &narrows[i];
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 1,
