@@ -40,8 +40,7 @@ static bool wall_per_answer(struct bench_load *load, const struct bench_load_pla
 {
     struct bench_load_result result;
     struct bench_load_plan longer = *plan;
-    for (; longer.seconds < 60;
-         longer.seconds *= 4) { /* on a busy machine there may be none in a short time */
+    while (longer.seconds < 60) { /* on a busy machine there may be none in a short time */
         if (!bench_load_run(load, &longer, &result)) {
             return false;
         }
@@ -50,6 +49,7 @@ static bool wall_per_answer(struct bench_load *load, const struct bench_load_pla
             *each = result.seconds / (double)result.answers;
             return true;
         }
+        longer.seconds *= 4;
     }
     return false;
 }

@@ -114,16 +114,14 @@ double bench_service_cpu(const struct bench_service *service)
     snprintf(path, sizeof(path), "/proc/%d/task", (int)service->pid);
     DIR *threads = opendir(path);
     for (struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;) {
-        unsigned long long ran = 0;
         if (entry->d_name[0] == '.') {
             continue;
         }
         snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", (int)service->pid, entry->d_name);
         FILE *file = fopen(path, "r");
         if (file != NULL) {
-            if (fscanf(file, "%llu", &ran) == 1) {
-                total += ran;
-            }
+            char text[128] = "";
+            total += fgets(text, sizeof(text), file) != NULL ? strtoull(text, NULL, 10) : 0;
             fclose(file);
         }
     }
@@ -136,12 +134,14 @@ double bench_service_cpu(const struct bench_service *service)
 uint64_t bench_service_memory(const struct bench_service *service)
 {
     char path[64];
-    unsigned long long all = 0, resident = 0;
+    unsigned long long resident = 0;
     snprintf(path, sizeof(path), "/proc/%d/statm", (int)service->pid);
     FILE *file = fopen(path, "r");
     if (file != NULL) {
-        if (fscanf(file, "%llu %llu", &all, &resident) != 2) {
-            resident = 0;
+        char text[128] = "", *second = NULL; /* all of it, then what is resident, in pages */
+        if (fgets(text, sizeof(text), file) != NULL) {
+            (void)strtoull(text, &second, 10);
+            resident = strtoull(second, NULL, 10);
         }
         fclose(file);
     }

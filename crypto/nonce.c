@@ -35,7 +35,7 @@ void hk_nonces_bytes(struct hk_nonces *nonces, uint8_t *out, size_t size)
 
 void hk_nonces_bits(struct hk_nonces *nonces, hk_limb *out, size_t limbs, size_t bits)
 {
-    uint8_t bytes[8 * MASK_LIMBS];
+    uint8_t bytes[8 * MASK_LIMBS] = {0};
     HK_WIPE_AT_EXIT(bytes);
     size_t size = (bits + 7) / 8;
     assert(size <= sizeof(bytes));

@@ -29,7 +29,7 @@ static int ask_signature(struct hk_console *console, const struct hk_signature_f
 {
     const struct hk_call *call = console->call;
     const char *name = hk_call_setting(call, "key");
-    struct hk_agent_key_row row;
+    struct hk_agent_key_row row = {0};
     uint8_t root[HK_BIP341_ROOT_BYTES];
     size_t root_size = 0;
     bool has_root = false;

@@ -68,7 +68,7 @@ static int find_public(const struct hk_call *call, const struct hk_signature_for
     if (!name)
         return hk_fail_text(HK_EXIT_USAGE, "whose signature? give --public FILE or --key NAME");
     struct hk_console console;
-    struct hk_agent_key_row row;
+    struct hk_agent_key_row row = {0};
     int status = hk_console_open(&console, call);
     if (!status)
         status = hk_find_key(&console, name, &row);
@@ -181,7 +181,7 @@ int hk_cmd_verify(const struct hk_call *call)
                *given = hk_call_option(call, "signature");
     char beside[4096], text[8192];
     size_t size = 0;
-    struct signer signer;
+    struct signer signer = {0};
     const struct hk_signature_format *format;
     int status = hk_signature_format(&format, call);
     if (status)
