@@ -110,7 +110,9 @@ void hk_masks_take(struct hk_masks *masks, const struct hk_agreement *agreement,
         hk_wipe(&masks->mask[masks->ready], sizeof(*mask));
         found = true;
     }
-    pthread_cond_signal(&masks->wanted);
+    if (!found) {
+        pthread_cond_signal(&masks->wanted);
+    }
     pthread_mutex_unlock(&masks->lock);
     if (!found) {
         hk_agree_mask_make(agreement, mask, service_point);
@@ -127,6 +129,7 @@ void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_po
     memcpy(recent->input, input, open->agreement->input_bytes);
     memcpy(recent->answer, answer, open->agreement->group->point_bytes);
     recent->open = *open;
+    pthread_cond_signal(&masks->wanted); /* the answer is there: nobody is kept waiting by the next mask */
     pthread_mutex_unlock(&masks->lock);
 }
 
