@@ -62,7 +62,7 @@ enrol() { # invites, joins and approves; true if the phone says that it is enrol
     done
     words=$(sed -n 's/^words: //p' "$W/join")
     if [ -z "$words" ]; then kill $joining 2>/dev/null; wait $joining; return 1; fi
-    laptop device approve --words "$words" >>"$W/out" 2>&1
+    as laptop timeout 15 halfkey device approve --words "$words" </dev/null >>"$W/out" 2>&1 # a killed phone never comes
     local approved=$?
     # Without a yes nothing comes: the phone's user gives up. Its agent is told by the end of the connection.
     if [ $approved != 0 ] && kill -0 $joining 2>/dev/null; then sleep 0.7; kill $joining 2>/dev/null; fi
