@@ -93,7 +93,8 @@ passed=$(cat "$DIR"/said.* | grep -c '^ok '); failed=$(cat "$DIR"/said.* | grep 
 
 # ---- every seam there is ----
 { grep -rhoE 'HK_SEAM\("[^"]+"\)' device keyservice | sed 's/.*("//; s/").*//'
-  grep -rhoE '(hk_core_save|hk_state_write)\([^"]*"[^"]+"' device/*.c | sed 's/.*"\([^"]*\)"$/\1\/before\n\1\/after/'; } | sort -u >"$DIR/seams"
+  grep -rhoE '(hk_core_save|hk_state_write)\([^"]*"[^"]+"' device/*.c | sed 's/.*"\([^"]*\)"$/\1\/before\n\1\/after/'; } | sort -u |
+  grep -v '^ecdsa.setup/' >"$DIR/seams" # reached only where a set-up is quick: `kills.sh ecdsa` plays them
 [ "$(wc -l <"$DIR/seams")" -gt 60 ] || { failed=$((failed + 1)); echo "FAIL  the list of seams was not found"; }
 if [ $# = 0 ]; then while read -r name; do
     if grep -qx -- "$name" "$DIR/killed"; then passed=$((passed + 1))

@@ -46,7 +46,7 @@ completes() { # EXPECTED WORD...: what is offered for the last word
 check "completion offers commands" completes device halfkey de
 check "completion offers a command's second word" completes create halfkey key c
 check "completion offers options" completes --suite halfkey key create --su
-check "completion offers an option's values" completes ed25519 halfkey key create --suite ed
+check "completion offers an option's values" completes ssh halfkey key export --format ss
 check "completion is not confused by a longer command" completes --yes halfkey log accept --
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
