@@ -190,7 +190,44 @@ uint64_t hk_exchange_u64(const struct hk_exchange *exchange, enum hk_field field
 
 /* ---- own uses ---- */
 
-size_t hk_client_own(struct hk_client *client, struct hk_client_own *out, size_t max)
+/* The place of a digest from `from` on; own_count if it is not there. */
+static size_t own_place(const struct hk_client *client, const uint8_t digest[32], size_t from)
+{
+    while (from < client->own_count && memcmp(client->own[from].digest, digest, 32) != 0) {
+        from++;
+    }
+    return from;
+}
+
+static void own_remove(struct hk_client *client, size_t place)
+{
+    client->own_count--;
+    memmove(client->own + place, client->own + place + 1,
+            (client->own_count - place) * sizeof(client->own[0]));
+}
+
+void hk_client_own_sent(struct hk_client *client, const uint8_t digest[32])
+{
+    if (client->own_count == HK_CLIENT_OWN_MAX) {
+        own_remove(client, 0);
+    }
+    struct hk_log_own *own = &client->own[client->own_count++];
+    *own = (struct hk_log_own){.answered = false};
+    memcpy(own->digest, digest, 32);
+}
+
+void hk_client_own_ended(struct hk_client *client, const uint8_t digest[32], bool answered)
+{
+    size_t place = own_place(client, digest, 0);
+    if (place < client->own_count) {
+        client->own[place].answered = answered;
+        if (!answered || client->own[place].found) {
+            own_remove(client, place);
+        }
+    }
+}
+
+size_t hk_client_own(struct hk_client *client, struct hk_log_own *out, size_t max)
 {
     pthread_mutex_lock(&client->lock);
     size_t count = client->own_count < max ? client->own_count : max;
@@ -199,12 +236,22 @@ size_t hk_client_own(struct hk_client *client, struct hk_client_own *out, size_t
     return count;
 }
 
-void hk_client_own_drop(struct hk_client *client, size_t count)
+void hk_client_own_settle(struct hk_client *client, const struct hk_log_own *seen, size_t count)
 {
     pthread_mutex_lock(&client->lock);
-    count = count < client->own_count ? count : client->own_count;
-    client->own_count -= count;
-    memmove(client->own, client->own + count, client->own_count * sizeof(client->own[0]));
+    size_t from = 0; /* both lists are in the order in which the requests were sent */
+    for (size_t i = 0; i < count; i++) {
+        size_t place = own_place(client, seen[i].digest, from);
+        if (place == client->own_count || (!seen[i].answered && !seen[i].found)) {
+            continue;
+        }
+        from = place;
+        if (client->own[place].answered) {
+            own_remove(client, place);
+        } else {
+            client->own[place].found = true;
+        }
+    }
     pthread_mutex_unlock(&client->lock);
 }
 

@@ -14,6 +14,7 @@
 
 #include "crypto/error.h"
 #include "crypto/secret.h"
+#include "device/log_check.h"
 #include "protocol/address.h"
 #include "protocol/channel.h"
 #include "protocol/message.h"
@@ -24,6 +25,7 @@ struct hk_exchange {
     enum hk_op op;
     struct hk_message request, answer; /* the answer's spans point into `in` */
     uint8_t id[HK_ID_BYTES];           /* the request's; new for each hk_exchange_start */
+    uint8_t digest[32];                /* of a use that was sent: hk_request_digest */
     size_t out_size, in_size;
     uint8_t out[HK_PLAINTEXT_MAX], in[HK_SESSION_PLAINTEXT_MAX];
     struct hk_meanwhile meanwhile; /* run after each try's request has left; none after hk_exchange_start */
@@ -65,15 +67,15 @@ void hk_client_set_hook(struct hk_client *client, hk_client_hook hook, void *arg
 /* Runs the hook now, whenever it ran last (`halfkey log --verify`). */
 HK_CHECK enum hk_error hk_client_check_now(struct hk_client *client);
 
-/* Requests of this device that were answered and whose leaves must therefore be in the log: the oldest
- * `max` to `out`; returns how many. hk_client_own_drop forgets that many, once a verified head has them. When
- * more than HK_CLIENT_OWN_MAX wait, the oldest are forgotten. */
+/* Uses of keys by this device (agree, sign, ecdsa-sign) whose leaves no verified head has shown yet: the oldest
+ * `max` to `out`; returns how many. The answered ones must be in any head that is asked for from now on; those on
+ * their way may be, since the service writes a leaf before its answer is here. When more than HK_CLIENT_OWN_MAX
+ * wait, the oldest are forgotten. */
 #define HK_CLIENT_OWN_MAX 4096
-struct hk_client_own {
-    uint8_t digest[32]; /* hk_request_digest */
-};
-size_t hk_client_own(struct hk_client *client, struct hk_client_own *out, size_t max) HK_CHECK;
-void hk_client_own_drop(struct hk_client *client, size_t count);
+size_t hk_client_own(struct hk_client *client, struct hk_log_own *out, size_t max) HK_CHECK;
+/* What hk_client_own gave, once a head is verified: the answered ones and those with `found` set are not asked for
+ * again. */
+void hk_client_own_settle(struct hk_client *client, const struct hk_log_own *seen, size_t count);
 
 /* An empty exchange; HK_NO_MEMORY. Wiped, and kept for the next one, by hk_exchange_free (NULL is allowed).
  */

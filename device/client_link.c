@@ -204,7 +204,13 @@ const uint8_t *hk_link_handshake(struct hk_link *link)
 
 /* ---- one request ---- */
 
-/* Adds who asks, and encodes. */
+static bool is_use(enum hk_op op)
+{
+    return op == HK_OP_AGREE || op == HK_OP_SIGN || op == HK_OP_ECDSA_SIGN;
+}
+
+/* Adds who asks, and encodes. A use is noted before it is sent: a look at the log that runs meanwhile may meet its
+ * leaf before the answer is here. */
 static enum hk_error encode(struct hk_link *link, struct hk_exchange *exchange)
 {
     struct hk_client *client = link->client;
@@ -226,39 +232,31 @@ static enum hk_error encode(struct hk_link *link, struct hk_exchange *exchange)
     if (error == HK_OK) {
         link->has_sent = true;
         client->has_report = client->has_report && (link->is_stranger || client->enrolling);
+        if (is_use(exchange->op)) {
+            hk_request_digest(exchange->digest, exchange->id, exchange->out, exchange->out_size);
+            hk_client_own_sent(client, exchange->digest);
+        }
     }
     pthread_mutex_unlock(&client->lock);
     return error;
 }
 
-static void note(struct hk_client *client, const struct hk_exchange *exchange, enum hk_error error)
+static void note(struct hk_client *client, const struct hk_exchange *exchange)
 {
-    pthread_mutex_lock(&client->lock);
     if (hk_message_has(&exchange->answer, HK_F_WARNING)) {
+        pthread_mutex_lock(&client->lock);
         client->warning = exchange->answer.value[HK_F_WARNING].number;
+        pthread_mutex_unlock(&client->lock);
     }
-    if (error == HK_OK && (exchange->op == HK_OP_AGREE || exchange->op == HK_OP_SIGN)) {
-        if (client->own_count == HK_CLIENT_OWN_MAX) {
-            client->own_count--;
-            memmove(client->own, client->own + 1, client->own_count * sizeof(client->own[0]));
-        }
-        hk_request_digest(client->own[client->own_count++].digest, exchange->id, exchange->out,
-                          exchange->out_size);
-    }
-    pthread_mutex_unlock(&client->lock);
 }
 
-enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange)
+/* One request that is encoded, and its answer. */
+static enum hk_error carry(struct hk_link *link, struct hk_exchange *exchange, const struct hk_op_row *row)
 {
-    const struct hk_op_row *row = hk_op_row(exchange->op);
-    enum hk_error error = row == NULL ? HK_UNKNOWN_OP : encode(link, exchange);
-    if (error != HK_OK) {
-        return error;
-    }
     HK_SEAM("client/before-send");
-    error = hk_channel_call_meanwhile(link->channel, exchange->out, exchange->out_size, exchange->in,
-                                      sizeof(exchange->in), &exchange->in_size, link->client->timeout_ms,
-                                      &exchange->meanwhile);
+    enum hk_error error = hk_channel_call_meanwhile(link->channel, exchange->out, exchange->out_size,
+                                                    exchange->in, sizeof(exchange->in), &exchange->in_size,
+                                                    link->client->timeout_ms, &exchange->meanwhile);
     HK_SEAM("client/after-answer");
     if (error == HK_NOT_FOUND || error == HK_UNREACHABLE || error == HK_TOO_OLD) {
         exchange->in_size = 0;
@@ -276,6 +274,22 @@ enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange)
         return HK_BAD_PEER;
     }
     error = hk_message_check_answer(&exchange->answer, row, exchange->id);
-    note(link->client, exchange, error);
+    note(link->client, exchange);
+    return error;
+}
+
+enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange)
+{
+    const struct hk_op_row *row = hk_op_row(exchange->op);
+    enum hk_error error = row == NULL ? HK_UNKNOWN_OP : encode(link, exchange);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = carry(link, exchange, row);
+    if (is_use(exchange->op)) {
+        pthread_mutex_lock(&link->client->lock);
+        hk_client_own_ended(link->client, exchange->digest, error == HK_OK);
+        pthread_mutex_unlock(&link->client->lock);
+    }
     return error;
 }

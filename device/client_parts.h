@@ -35,7 +35,7 @@ struct hk_client {
     uint64_t warning;
     struct hk_exchange *spare;
     size_t own_count;
-    struct hk_client_own own[HK_CLIENT_OWN_MAX];
+    struct hk_log_own own[HK_CLIENT_OWN_MAX];
 
     pthread_mutex_t opening; /* one thread opens the session and runs the hook */
     hk_client_hook hook;
@@ -44,6 +44,10 @@ struct hk_client {
     pthread_t hook_thread;
     uint64_t last_check; /* hk_seconds_awake */
 };
+
+/* Under the client's lock: a use of a key goes out, and its answer is here or will not come. */
+void hk_client_own_sent(struct hk_client *client, const uint8_t digest[32]);
+void hk_client_own_ended(struct hk_client *client, const uint8_t digest[32], bool answered);
 
 /* CLOCK_BOOTTIME in ms. */
 uint64_t hk_client_clock(void) HK_CHECK;

@@ -20,10 +20,11 @@ static const char tail[] =
     "}\n"
     "complete -o filenames -F _halfkey halfkey\n";
 
-/* A choice is what an option's argument names with bars between: x25519|ed25519. */
-static bool is_choice(const struct hk_option *option)
+/* The values of an option, with bars between; NULL if anything may follow. */
+static const char *choices(const struct hk_option *option)
 {
-    return option->argument != NULL && strchr(option->argument, '|') != NULL;
+    bool named = option->argument != NULL && strchr(option->argument, '|') != NULL;
+    return option->choices != NULL ? option->choices : named ? option->argument : NULL;
 }
 
 /* Whether the row's words go on from those of `start`, and with which: "key" goes on with "create". */
@@ -57,8 +58,8 @@ static void print_row(FILE *file, const struct hk_command *command)
         fprintf(file, "--%s ", options[i]->name);
     fputs("' values=' ", file);
     for (size_t i = 0; i < count; i++)
-        if (is_choice(options[i]))
-            fprintf(file, "--%s=%s ", options[i]->name, options[i]->argument);
+        if (choices(options[i]) != NULL)
+            fprintf(file, "--%s=%s ", options[i]->name, choices(options[i]));
     fputs("' ;;\n", file);
 }
 

@@ -268,13 +268,10 @@ enum hk_error hk_log_audit(const struct hk_log_view *view, const struct hk_log_h
     }
     align(audit, view->profile);
     audit->own_leaves = audit->unknown_leaves = audit->profiles = 0;
-    for (size_t i = 0; i < own_count; i++) {
-        own[i].found = false;
-    }
     struct audit run = {view, own, own_count, audit};
     enum hk_error error = hk_log_read(head, last->size, head->size - last->size, source, audit_leaf, &run);
     for (size_t i = 0; i < own_count && error == HK_OK; i++) {
-        error = own[i].found ? HK_OK : HK_LOG_FORKED;
+        error = own[i].found || !own[i].answered ? HK_OK : HK_LOG_FORKED;
     }
     for (size_t i = 0; i < audit->device_count && error == HK_OK; i++) {
         error = check_report(&audit->devices[i].head, head, source);

@@ -69,10 +69,11 @@ typedef enum hk_error (*hk_log_each)(void *context, uint64_t index, struct hk_by
 HK_CHECK enum hk_error hk_log_read(const struct hk_log_head *head, uint64_t start, uint64_t count,
                                    const struct hk_log_source *source, hk_log_each each, void *context);
 
-/* One own request whose leaf must be in the log. */
+/* One own request. */
 struct hk_log_own {
     uint8_t digest[32]; /* hk_request_digest */
-    bool found;         /* written by hk_log_audit */
+    bool answered;      /* its leaf must be in the log; before the answer is here it may be */
+    bool found;         /* its leaf was seen; hk_log_audit sets it and never takes it back */
 };
 
 /* What one other device says that it saw. */
@@ -95,9 +96,9 @@ struct hk_log_audit {
  * each other device's latest report lies on the same line as `head`.
  *
  *   audit  devices' reports from earlier audits go in (all zero at first), later ones come out
- *   own    requests answered after `last` was taken and before `head` was; answered refusals too
+ *   own    requests sent and not yet found; `answered` if that was so before `head` was asked for
  *
- * HK_LOG_FORKED if an own leaf is missing, or a report is not on the line, or is signed by nobody. */
+ * HK_LOG_FORKED if the leaf of an answered one is missing, or a report is not on the line, or is signed by nobody. */
 HK_CHECK enum hk_error hk_log_audit(const struct hk_log_view *view, const struct hk_log_head *last,
                                     const struct hk_log_head *head, struct hk_log_own *own, size_t own_count,
                                     const struct hk_log_source *source, struct hk_log_audit *audit);

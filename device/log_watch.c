@@ -17,8 +17,7 @@ struct watch {
     struct hk_log_view view;
     struct hk_log_head last, head;
     uint8_t signature[64];
-    size_t own_count, own_to_find;
-    struct hk_client_own answered[HK_CLIENT_OWN_MAX];
+    size_t own_count;
     struct hk_log_own own[HK_CLIENT_OWN_MAX];
     struct hk_log_audit audit;
 };
@@ -89,7 +88,7 @@ static enum hk_error write_state(struct watch *watch)
         state->stale_copy_seen = warning;
     }
     pthread_mutex_unlock(&watch->core->saving);
-    hk_client_own_drop(watch->client, watch->own_count);
+    hk_client_own_settle(watch->client, watch->own, watch->own_count);
     if (!changed) {
         return HK_OK;
     }
@@ -101,11 +100,7 @@ static enum hk_error write_state(struct watch *watch)
 static enum hk_error check(struct watch *watch)
 {
     const struct hk_log_source *source = &watch->asker.source;
-    watch->own_count = hk_client_own(watch->client, watch->answered, HK_CLIENT_OWN_MAX);
-    watch->own_to_find = watch->own_count;
-    for (size_t i = 0; i < watch->own_count; i++) {
-        memcpy(watch->own[i].digest, watch->answered[i].digest, 32);
-    }
+    watch->own_count = hk_client_own(watch->client, watch->own, HK_CLIENT_OWN_MAX);
     enum hk_error error = fetch_head(watch);
     if (error != HK_OK) {
         return error;
@@ -122,11 +117,13 @@ static enum hk_error check(struct watch *watch)
         for (size_t i = 0; i < watch->audit.device_count; i++) {
             memset(&watch->audit.devices[i].head, 0, sizeof(watch->audit.devices[i].head));
         }
-        watch->own_to_find = 0; /* what was answered before belongs to the generation that is gone */
+        for (size_t i = 0; i < watch->own_count; i++) { /* what was answered belongs to the one that is gone */
+            watch->own[i].found = watch->own[i].answered;
+        }
         error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
     }
     return error == HK_OK ? hk_log_audit(&watch->view, &watch->last, &watch->head, watch->own,
-                                         watch->own_to_find, source, &watch->audit)
+                                         watch->own_count, source, &watch->audit)
                           : error;
 }
 

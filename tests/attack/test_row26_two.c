@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +215,30 @@ static void row26_an_agent_of_another_host_is_respected(void **state)
     hk_tried("a mark that says nothing");
 }
 
+/* The agent learns of each answer late: a look at the log meets a use's leaf before the use knows of its answer. */
+static void row26_a_look_at_the_log_while_an_answer_is_on_its_way_accuses_nobody(void **state)
+{
+    (void)state;
+    char late[64];
+    (void)snprintf(late, sizeof(late), "HK_SYSCALL=client/after-answer=%d,0,0,300", SYS_poll);
+    hk_test_agent_kill(&home);
+    home.set[0] = late;
+    expect_same_x();
+    for (int i = 0; i < 3; i++) {
+        struct hk_test_running use;
+        hk_test_begin(&home, &use, (const char *const[]){AGREE, NULL});
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        HK_EXPECT(&home, 0, "verified", "log", "--verify");
+        if (hk_test_finish(&use, &output) != 0 || strcmp(output.out, shared) != 0) {
+            fail_msg("%s%s", output.out, output.err);
+        }
+        HK_EXPECT(&home, 0, "verified", "log", "--verify");
+        hk_tried("the log is looked at between a use's leaf and its answer");
+    }
+    home.set[0] = NULL;
+    hk_test_agent_kill(&home);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +246,7 @@ int main(void)
         TEST(row26_a_second_service_on_a_store_refuses_to_start),
         TEST(row26_a_service_that_was_killed_leaves_no_lock_behind),
         TEST(row26_commands_at_once_on_one_device_all_work),
+        TEST(row26_a_look_at_the_log_while_an_answer_is_on_its_way_accuses_nobody),
         TEST(row26_a_second_agent_says_which_one_runs),
         TEST(row26_an_agent_of_another_host_is_respected),
     };

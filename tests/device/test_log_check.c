@@ -354,14 +354,26 @@ static void own_uses_are_found_and_a_missing_one_is_a_fork(void **state)
     (void)state;
     struct hk_log_audit result;
     memset(&result, 0, sizeof(result));
-    struct hk_log_own own[2] = {{{4}, false}, {{8}, false}};
+    struct hk_log_own own[2] = {{{4}, true, false}, {{8}, true, false}};
     assert_int_equal(audit(&honest, 3, 10, own, 2, &result), HK_OK);
     assert_true(own[0].found && own[1].found);
     assert_int_equal(result.own_leaves, 3);     /* 4, 6, 8 */
     assert_int_equal(result.unknown_leaves, 1); /* 6 */
+    own[1].found = false;
     assert_int_equal(audit(&honest, 3, 8, own, 2, &result), HK_LOG_FORKED);
-    struct hk_log_own of_the_other_device = {{5}, false};
+    struct hk_log_own of_the_other_device = {{5}, true, false};
     assert_int_equal(audit(&honest, 3, 10, &of_the_other_device, 1, &result), HK_LOG_FORKED);
+}
+
+static void a_use_on_its_way_may_be_in_the_log_and_need_not_be(void **state)
+{
+    (void)state;
+    struct hk_log_audit result;
+    memset(&result, 0, sizeof(result));
+    struct hk_log_own own[2] = {{{4}, false, false}, {{8}, false, false}};
+    assert_int_equal(audit(&honest, 3, 8, own, 2, &result), HK_OK);
+    assert_true(own[0].found && !own[1].found);
+    assert_int_equal(result.unknown_leaves, 1); /* 6 */
 }
 
 static void a_profile_that_was_put_is_told_of_and_one_that_was_refused_is_not(void **state)
@@ -385,7 +397,7 @@ static void one_leaf_does_not_stand_for_two_uses(void **state)
     (void)state;
     struct hk_log_audit result;
     memset(&result, 0, sizeof(result));
-    struct hk_log_own own[2] = {{{4}, false}, {{4}, false}};
+    struct hk_log_own own[2] = {{{4}, true, false}, {{4}, true, false}};
     assert_int_equal(audit(&honest, 3, 10, own, 2, &result), HK_LOG_FORKED);
 }
 
@@ -473,6 +485,7 @@ int main(void)
         TEST(a_long_range_takes_few_questions_and_answers_may_be_short),
         TEST(no_leaf_that_is_not_in_the_tree_is_handed_on),
         TEST(own_uses_are_found_and_a_missing_one_is_a_fork),
+        TEST(a_use_on_its_way_may_be_in_the_log_and_need_not_be),
         TEST(a_profile_that_was_put_is_told_of_and_one_that_was_refused_is_not),
         TEST(one_leaf_does_not_stand_for_two_uses),
         TEST(a_report_on_the_same_line_is_kept_as_the_latest),

@@ -13,7 +13,7 @@ seal_holds() { echo secret | age -r "$(laptop key export new --format age)" -o "
 # FLOW:WORLD:WHOSE NETWORK
 flows="join:one:laptop,phone init:empty:laptop create:one:laptop seal:one:laptop import:one:laptop use:one:laptop use:two:laptop
 refresh:two:laptop rename:two:laptop own:one:laptop revoke:two:laptop stranger:two:stranger follow:two:phone"
-[ "$scale" -lt 100 ] || flows="$flows ecdsa:one:laptop"
+[ "$scale" -lt 100 ] || flows="$flows ecdsa:ringed:laptop"
 
 # ---- one cut ----
 says_why() { grep -qE '^(halfkey|error)[^:]*: .{10,}' "$W/out"; }

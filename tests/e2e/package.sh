@@ -43,10 +43,18 @@ completes() { # EXPECTED WORD...: what is offered for the last word
     bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _halfkey; printf "%s " "${COMPREPLY[@]}"' \
         _ "$DIR/root/usr/share/bash-completion/completions/halfkey" "$@" | grep -qw -- "$expected"
 }
+suites_complete() { # all that a user can name, from the table itself
+    local suites suite
+    suites=$(sed -nE 's/^ *\{HK_SUITE_[A-Z0-9_]*, "([^"]*)", HK_PURPOSE_(AGREE|SIGN),.*/\1/p' crypto/suite.c)
+    [ "$(wc -w <<<"$suites")" -ge 5 ] || return 1
+    for suite in $suites; do completes "$suite" halfkey key create files --suite "$suite" || return 1; done
+}
 check "completion offers commands" completes device halfkey de
 check "completion offers a command's second word" completes create halfkey key c
 check "completion offers options" completes --suite halfkey key create --su
 check "completion offers an option's values" completes ssh halfkey key export --format ss
+check "completion offers the suites" completes ed25519 halfkey key create files --suite ed
+check "completion offers every suite that can be made" suites_complete
 check "completion is not confused by a longer command" completes --yes halfkey log accept --
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

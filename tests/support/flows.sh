@@ -86,8 +86,9 @@ create_again() { create_act || { grep -q "there is a key 'new' already" "$W/out"
 signs() { echo text >"$W/text"; laptop sign --key "$1" --format ssh "$W/text" >>"$W/out" 2>&1 && laptop verify --key "$1" --format ssh "$W/text" >>"$W/out" 2>&1; }
 create_holds() { signs new; }
 
-# Primes are looked for: on a busy machine that takes its time.
-ecdsa_act() { as laptop timeout 60 halfkey key create coin --suite secp256k1-ecdsa </dev/null >>"$W/out" 2>&1; }
+# The world has the service's ring, whose safe primes take long on a busy machine; the key's own primes do not.
+make_ecdsa() { as laptop timeout "$2" halfkey key create "$1" --suite secp256k1-ecdsa </dev/null >>"$W/out" 2>&1; }
+ecdsa_act() { make_ecdsa coin 60; }
 ecdsa_again() { ecdsa_act || { grep -q "there is a key 'coin' already" "$W/out" && exists coin; }; }
 ecdsa_holds() { laptop sign --key coin --format raw "$W/stock" >"$W/sig" 2>>"$W/out" && [ -s "$W/sig" ]; }
 
@@ -202,7 +203,9 @@ build() {
     serve && init_act && key files x25519 && key work ed25519 || { cat "$W/out"; return 1; }
     echo secret | age -r "$(laptop key export files --format age)" -o "$W/sealed.age" || return 1
     keep one; [ "$1" != one ] || return 0
-    case $1 in # crashes, kept as they are
+    case $1 in
+    ringed) serve && make_ecdsa first 300 || { cat "$W/out"; return 1; }; keep ringed; return ;;
+    # crashes, kept as they are
     half) serve; cut_short keygen.pending/after key new x25519; keep half; return ;;
     dropped) serve; cut_short refresh.next/after refresh_act; keep dropped
         sqlite3 "$WORLDS/dropped/service/store.db" "DELETE FROM halves WHERE epoch = 2; DELETE FROM pending; UPDATE devices SET pending_epoch = 0"
