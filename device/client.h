@@ -67,14 +67,14 @@ void hk_client_set_hook(struct hk_client *client, hk_client_hook hook, void *arg
 /* Runs the hook now, whenever it ran last (`halfkey log --verify`). */
 HK_CHECK enum hk_error hk_client_check_now(struct hk_client *client);
 
-/* Uses of keys by this device (agree, sign, ecdsa-sign) whose leaves no verified head has shown yet: the oldest
- * `max` to `out`; returns how many. The answered ones must be in any head that is asked for from now on; those on
- * their way may be, since the service writes a leaf before its answer is here. When more than HK_CLIENT_OWN_MAX
- * wait, the oldest are forgotten. */
+/* Uses of keys by this device (agree, sign, ecdsa-sign) whose leaves no verified head has shown yet: the
+ * oldest `max` to `out`; returns how many. The answered ones must be in any head that is asked for from now
+ * on; those on their way may be, since the service writes a leaf before its answer is here. When more than
+ * HK_CLIENT_OWN_MAX wait, the oldest are forgotten. */
 #define HK_CLIENT_OWN_MAX 4096
 size_t hk_client_own(struct hk_client *client, struct hk_log_own *out, size_t max) HK_CHECK;
-/* What hk_client_own gave, once a head is verified: the answered ones and those with `found` set are not asked for
- * again. */
+/* What hk_client_own gave, once a head is verified: the answered ones and those with `found` set are not
+ * asked for again. */
 void hk_client_own_settle(struct hk_client *client, const struct hk_log_own *seen, size_t count);
 
 /* An empty exchange; HK_NO_MEMORY. Wiped, and kept for the next one, by hk_exchange_free (NULL is allowed).

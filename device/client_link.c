@@ -209,8 +209,8 @@ static bool is_use(enum hk_op op)
     return op == HK_OP_AGREE || op == HK_OP_SIGN || op == HK_OP_ECDSA_SIGN;
 }
 
-/* Adds who asks, and encodes. A use is noted before it is sent: a look at the log that runs meanwhile may meet its
- * leaf before the answer is here. */
+/* Adds who asks, and encodes. A use is noted before it is sent: a look at the log that runs meanwhile may
+ * meet its leaf before the answer is here. */
 static enum hk_error encode(struct hk_link *link, struct hk_exchange *exchange)
 {
     struct hk_client *client = link->client;

@@ -98,7 +98,8 @@ struct hk_log_audit {
  *   audit  devices' reports from earlier audits go in (all zero at first), later ones come out
  *   own    requests sent and not yet found; `answered` if that was so before `head` was asked for
  *
- * HK_LOG_FORKED if the leaf of an answered one is missing, or a report is not on the line, or is signed by nobody. */
+ * HK_LOG_FORKED if the leaf of an answered one is missing, or a report is not on the line, or is signed by
+ * nobody. */
 HK_CHECK enum hk_error hk_log_audit(const struct hk_log_view *view, const struct hk_log_head *last,
                                     const struct hk_log_head *head, struct hk_log_own *own, size_t own_count,
                                     const struct hk_log_source *source, struct hk_log_audit *audit);

@@ -117,7 +117,8 @@ static enum hk_error check(struct watch *watch)
         for (size_t i = 0; i < watch->audit.device_count; i++) {
             memset(&watch->audit.devices[i].head, 0, sizeof(watch->audit.devices[i].head));
         }
-        for (size_t i = 0; i < watch->own_count; i++) { /* what was answered belongs to the one that is gone */
+        for (size_t i = 0; i < watch->own_count;
+             i++) { /* what was answered belongs to the one that is gone */
             watch->own[i].found = watch->own[i].answered;
         }
         error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);

@@ -215,7 +215,8 @@ static void row26_an_agent_of_another_host_is_respected(void **state)
     hk_tried("a mark that says nothing");
 }
 
-/* The agent learns of each answer late: a look at the log meets a use's leaf before the use knows of its answer. */
+/* The agent learns of each answer late: a look at the log meets a use's leaf before the use knows of its
+ * answer. */
 static void row26_a_look_at_the_log_while_an_answer_is_on_its_way_accuses_nobody(void **state)
 {
     (void)state;
