@@ -189,6 +189,8 @@ enum hk_error hk_op_log(struct hk_op_call *call);
 enum hk_error hk_op_log_verify(struct hk_op_call *call);
 enum hk_error hk_op_log_accept(struct hk_op_call *call);
 enum hk_error hk_op_log_against(struct hk_op_call *call);
+enum hk_error hk_op_attach(struct hk_op_call *call);
+enum hk_error hk_op_attachment(struct hk_op_call *call);
 
 /* Runs a request: checks it, unlocks a file that has no passphrase, resumes what is unsettled, takes the
  * gate, runs the operation. The answer has HK_A_ERROR and, on an error, HK_A_SENTENCE. */

@@ -38,9 +38,11 @@
     X(HK_AGENT_LOG_ACCEPT, hk_op_log_accept, ALONE)                                                          \
     X(HK_AGENT_DEVICE_SUSPEND, hk_op_device_suspend, ALONE)                                                  \
     X(HK_AGENT_DEVICE_RESUME, hk_op_device_resume, ALONE)                                                    \
-    X(HK_AGENT_LOG_AGAINST, hk_op_log_against, SHARED)
+    X(HK_AGENT_LOG_AGAINST, hk_op_log_against, SHARED)                                                       \
+    X(HK_AGENT_ATTACH, hk_op_attach, ALONE)                                                                  \
+    X(HK_AGENT_ATTACHMENT, hk_op_attachment, SHARED_OFFLINE)
 
-#define ROW_COUNT (HK_AGENT_LOG_AGAINST + 1)
+#define ROW_COUNT (HK_AGENT_ATTACHMENT + 1)
 
 /* What an operation needs: from the table of agent_protocol.h. */
 struct row {

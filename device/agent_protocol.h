@@ -76,7 +76,8 @@
     X(HK_A_CHECK, 48, HK_U64, 0, 0)        /* what came of asking the service, enum hk_error */              \
     X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)  /* names of devices that are suspended, as the log has it */      \
     X(HK_A_TWEAK_ROOT, 50, HK_BSTR, 0, 32) /* BIP-341 Merkle root; empty: no scripts (BIP-86) */             \
-    X(HK_A_RECOVERY, 51, HK_U64, 0, 0)     /* which key of four an ECDSA signature recovers to */
+    X(HK_A_RECOVERY, 51, HK_U64, 0, 0)     /* which key of four an ECDSA signature recovers to */            \
+    X(HK_A_ATTACHMENT, 58, HK_BSTR, 0, HK_ATTACHMENT_MAX)
 
 enum hk_agent_field {
 #define HK_AGENT_FIELD_ENUM(id, number, type, min, max) id = number,
@@ -115,8 +116,8 @@ enum hk_agent_state {
     X(HK_AGENT_INIT, 6, "init", 'B', B(HK_A_SERVICE) | B(HK_A_DEVICE))                                       \
     /* KEY SUITE -> PUBLIC CREATED */                                                                        \
     X(HK_AGENT_KEY_CREATE, 7, "key create", 'A', B(HK_A_KEY) | B(HK_A_SUITE))                                \
-    /* KEY SUITE SECRET (x25519: the private key, clamped or not; ed25519: the seed of RFC 8032)             \
-     * -> PUBLIC CREATED */                                                                                  \
+    /* KEY SUITE SECRET (x25519: the private key, clamped or not; ed25519: the seed of RFC 8032) [CREATED]   \
+     * (when the key was made, where that is known: now, otherwise) -> PUBLIC CREATED */                                                                                  \
     X(HK_AGENT_KEY_IMPORT, 8, "key import", 'A', B(HK_A_KEY) | B(HK_A_SUITE) | B(HK_A_SECRET))               \
     /* [ONLINE] -> ROWS, each a struct hk_agent_key_row; the account key is not among them. ONLINE looks     \
      * first, where the service is there, whether there is a newer profile */                                \
@@ -127,7 +128,7 @@ enum hk_agent_state {
      * has for each key one result per point, one key after the other. One request to the service a key. */  \
     X(HK_AGENT_AGREE, 11, "agree", 'U', B(HK_A_POINTS))                                                      \
     /* KEY KIND MESSAGE [NAMESPACE] -> SIGNATURE PUBLIC. MESSAGE is what is signed, whole: for SSHSIG the    \
-     * blob that begins with "SSHSIG". */                                                                    \
+     * blob that begins with "SSHSIG"; for OPENPGP as hk_openpgp_to_sign has it. */                                                                    \
     X(HK_AGENT_SIGN, 12, "sign", 'U', B(HK_A_KEY) | B(HK_A_KIND) | B(HK_A_MESSAGE))                          \
     /* -> EPOCH */                                                                                           \
     X(HK_AGENT_REFRESH, 13, "refresh", 'U', 0)                                                               \
@@ -163,7 +164,12 @@ enum hk_agent_state {
     X(HK_AGENT_DEVICE_RESUME, 26, "device resume", 'A', B(HK_A_DEVICE))                                      \
     /* CODE: another device's head (head_text.h) -> this one's, as LOG_VERIFY, and in COUNT the entries of   \
      * the other's, once one of the two is proved to extend the other */                                     \
-    X(HK_AGENT_LOG_AGAINST, 27, "log --against", 'U', B(HK_A_CODE))
+    X(HK_AGENT_LOG_AGAINST, 27, "log --against", 'U', B(HK_A_CODE))                                          \
+    /* KEY NAME [ATTACHMENT] -> nothing. Puts a key's public attachment of that name into the profile, or    \
+     * takes it away. */                                                                                     \
+    X(HK_AGENT_ATTACH, 36, "gpg setup", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                     \
+    /* KEY NAME -> ATTACHMENT, or HK_NOT_FOUND */                                                            \
+    X(HK_AGENT_ATTACHMENT, 37, "gpg setup", 'U', B(HK_A_KEY) | B(HK_A_NAME))
 
 enum hk_agent_op {
 #define HK_AGENT_OP_ENUM(id, number, name, needs, required) id = number,

@@ -65,7 +65,7 @@ static void print_leaf(const struct names *names, const struct hk_leaf *leaf, ui
     if (leaf->count > 1)
         printf(" x%llu", (unsigned long long)leaf->count);
     if (leaf->has_namespace)
-        printf(" namespace %s", leaf->namespace);
+        printf(" %s %s", leaf->kind == HK_SIGN_OPENPGP ? "openpgp" : "namespace", leaf->namespace);
     if (leaf->has_subject)
         printf(" about %s", subject);
     if (leaf->outcome)

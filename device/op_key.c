@@ -247,7 +247,9 @@ static enum hk_error make_once(struct hk_core *core, struct making *making, stru
 {
     struct hk_link *link = NULL;
     hk_random(making->id, sizeof(making->id));
-    making->created = (uint64_t)time(NULL);
+    if (making->created == 0) {
+        making->created = (uint64_t)time(NULL);
+    }
     enum hk_error error = hk_link_open(&link, core->client);
     if (error == HK_OK) {
         error =
@@ -355,6 +357,7 @@ enum hk_error hk_op_key_import(struct hk_op_call *call)
     enum hk_error error = making != NULL ? check_request(call, making) : HK_NO_MEMORY;
     if (error == HK_OK) {
         making->imported = true;
+        making->created = hk_agent_u64(call->request, HK_A_CREATED);
         error = read_whole(making, call->request->value[HK_A_SECRET].data);
         error = error == HK_OK ? make_and_answer(call, making)
                                : hk_op_fail(call, error,

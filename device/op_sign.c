@@ -6,6 +6,7 @@
 #include "crypto/suite.h"
 #include "device/agent_core.h"
 #include "device/refresh_policy.h"
+#include "protocol/openpgp_signature.h"
 #include "protocol/seam.h"
 
 #define TRIES 3
@@ -29,7 +30,7 @@ static enum hk_error cosign_once(struct hk_core *core, struct hk_exchange *excha
     if (error == HK_OK) {
         hk_message_set_bytes(&exchange->request, HK_F_KEY, key->id, HK_ID_BYTES);
         hk_message_set_u64(&exchange->request, HK_F_KIND, signing->kind);
-        hk_message_set_bytes(&exchange->request, HK_F_MESSAGE, cosign->message, cosign->size);
+        hk_message_set_bytes(&exchange->request, HK_F_MESSAGE, signing->message.data, signing->message.size);
         hk_message_set_bytes(&exchange->request, HK_F_NONCES, commitments, 2 * group->point_bytes);
         if (signing->namespace.size != 0) {
             exchange->request.value[HK_F_NAMESPACE] =
@@ -75,7 +76,16 @@ enum hk_error hk_core_cosign(struct hk_core *core, const struct hk_state_key *ke
     if (suite->frost == NULL) {
         return HK_WRONG_PURPOSE;
     }
-    enum hk_error error = hk_cosign_under(&cosign, &signing_key, key->public_key, signing->root);
+    uint8_t digest[HK_OPENPGP_DIGEST_MAX];
+    enum hk_error error = HK_OK;
+    if (signing->kind == HK_SIGN_OPENPGP) {
+        cosign.message = digest;
+        error = hk_openpgp_to_sign(digest, &cosign.size, signing->namespace, signing->message,
+                                   key->public_key, (uint32_t)key->created);
+    }
+    if (error == HK_OK) {
+        error = hk_cosign_under(&cosign, &signing_key, key->public_key, signing->root);
+    }
     if (error != HK_OK || (error = hk_exchange_new(&exchange, core->client)) != HK_OK) {
         return error;
     }
@@ -131,8 +141,11 @@ enum hk_error hk_op_sign(struct hk_op_call *call)
     if (key->purpose != HK_PURPOSE_SIGN) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "the key '%s' is not for signatures", name);
     }
-    if (kind != HK_SIGN_RAW && kind != HK_SIGN_SSHSIG) {
+    if (kind != HK_SIGN_RAW && kind != HK_SIGN_SSHSIG && kind != HK_SIGN_OPENPGP) {
         return HK_UNSUPPORTED;
+    }
+    if (kind == HK_SIGN_OPENPGP && key->suite != HK_SUITE_ED25519) {
+        return hk_op_fail(call, HK_WRONG_PURPOSE, "only keys of suite ed25519 sign for OpenPGP");
     }
     if (kind == HK_SIGN_SSHSIG && key->suite != HK_SUITE_ED25519) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "OpenSSH knows no signatures of suite %s; use --format raw",

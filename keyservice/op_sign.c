@@ -7,6 +7,7 @@
 #include "keyservice/allowed_objects.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
+#include "protocol/openpgp_signature.h"
 
 static const char magic[] = "SSHSIG";
 #define MAGIC (sizeof(magic) - 1)
@@ -72,6 +73,9 @@ static enum hk_error check_kind(struct hk_job *job, struct hk_txn *txn)
     if (kind == HK_SIGN_SSHSIG) {
         return job->key.suite == HK_SUITE_ED25519 ? check_sshsig(message, namespace) : HK_WRONG_PURPOSE;
     }
+    if (kind == HK_SIGN_OPENPGP) { /* what it is over is derived in `cosign`, and refused there */
+        return job->key.suite == HK_SUITE_ED25519 ? HK_OK : HK_WRONG_PURPOSE;
+    }
     bool disguised = message->size >= MAGIC && memcmp(message->data, magic, MAGIC) == 0;
     return kind == HK_SIGN_RAW && !has_namespace && !disguised ? HK_OK : HK_BAD_ENCODING;
 }
@@ -83,6 +87,26 @@ static enum hk_error sign_under(const struct hk_job *job, struct hk_cosign *requ
     struct hk_bytes root = HK_BYTES(value->data, value->size);
     bool tweaked = hk_message_has(&job->message, HK_F_TWEAK_ROOT);
     return hk_cosign_under(request, key, job->key.public_key, tweaked ? &root : NULL);
+}
+
+/* What the signature is over: the message, or for OpenPGP the digest that it is or leads to. */
+static enum hk_error derive_message(struct hk_job *job, struct hk_cosign *request)
+{
+    const struct hk_value *message = hk_job_value(job, HK_F_MESSAGE),
+                          *namespace = hk_job_value(job, HK_F_NAMESPACE);
+    request->message = message->data;
+    request->size = message->size;
+    if (hk_job_number(job, HK_F_KIND) != HK_SIGN_OPENPGP) {
+        return HK_OK;
+    }
+    uint8_t *digest = hk_job_memory(job, HK_OPENPGP_DIGEST_MAX);
+    if (digest == NULL) {
+        return HK_BUSY;
+    }
+    request->message = digest;
+    return hk_openpgp_to_sign(digest, &request->size, HK_BYTES(namespace->data, namespace->size),
+                              HK_BYTES(message->data, message->size), job->key.public_key,
+                              (uint32_t)job->key.created);
 }
 
 static void describe(struct hk_job *job)
@@ -106,14 +130,15 @@ static enum hk_error cosign(struct hk_job *job, const struct hk_scalar *half)
     struct hk_cosign request = {.suite = suite->frost,
                                 .key_id = job->key.id,
                                 .epoch = job->device.epoch,
-                                .request_id = hk_job_bytes(job, HK_F_REQUEST),
-                                .message = hk_job_bytes(job, HK_F_MESSAGE),
-                                .size = hk_job_value(job, HK_F_MESSAGE)->size};
+                                .request_id = hk_job_bytes(job, HK_F_REQUEST)};
     if (hk_job_value(job, HK_F_NONCES)->size != nonces) {
         return HK_BAD_POINT;
     }
     uint8_t *answer = hk_job_memory(job, nonces + share_bytes);
-    enum hk_error error = answer != NULL ? sign_under(job, &request, &key) : HK_BUSY;
+    enum hk_error error = answer != NULL ? derive_message(job, &request) : HK_BUSY;
+    if (error == HK_OK) {
+        error = sign_under(job, &request, &key);
+    }
     if (error != HK_OK) {
         return error;
     }

@@ -117,7 +117,7 @@ enum hk_sign_kind {
     HK_SIGN_RAW = 0,
     HK_SIGN_SSHSIG = 1,
     HK_SIGN_SSH_LOGIN = 2,
-    HK_SIGN_OPENPGP = 3,
+    HK_SIGN_OPENPGP = 3, /* NAMESPACE and MESSAGE as hk_openpgp_to_sign has them */
     HK_SIGN_OBJECT = 4
 };
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "crypto/random.h"
+#include "protocol/openpgp_signature.h"
 #include "tests/support/client.h"
 
 static struct hk_test_service service;
@@ -128,6 +129,40 @@ static void an_ssh_signature_says_its_namespace(void **state)
     assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_RAW, "x", 1, signature), HK_OK);
 }
 
+static void an_openpgp_signature_says_its_hash_or_shows_what_it_is_over(void **state)
+{
+    (void)state;
+    uint8_t signature[64], digest[64] = {7}, foreign[32] = {1};
+    struct hk_openpgp_key stranger;
+    struct hk_openpgp_self self;
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "mail"), HK_OK);
+    struct hk_test_key *mail = key_of(HK_SUITE_ED25519);
+    assert_int_equal(hk_test_sign_openpgp(&laptop, mail, "sha512", digest, 64, signature), HK_OK);
+    assert_int_equal(crypto_sign_verify_detached(signature, digest, 64, mail->public_key), 0);
+    assert_int_equal(hk_test_sign_openpgp(&laptop, mail, "sha256", digest, 32, signature), HK_OK);
+    static const struct {
+        const char *namespace;
+        size_t size;
+    } refused[] = {{NULL, 64},     {"sha512", 32}, {"sha256", 64},
+                   {"sha1", 20},   {"git", 64},    {"self-certification", 64},
+                   {"sha512", 63}, {"sha384", 0},  {"subkey-binding", 0}};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+        assert_int_equal(
+            hk_test_sign_openpgp(&laptop, mail, refused[i].namespace, digest, refused[i].size, signature),
+            HK_BAD_ENCODING);
+    }
+    hk_openpgp_key_init(&stranger, HK_OPENPGP_EDDSA, foreign, 1700000000);
+    hk_openpgp_self_user_id(&self, &stranger, "Ann <ann@example.org>", 1700000000);
+    assert_int_equal(hk_test_sign_openpgp(&laptop, mail, "self-certification", self.signed_data,
+                                          self.signed_size, signature),
+                     HK_BAD_ENCODING); /* of another key */
+    assert_int_equal(hk_test_sign(&laptop, mail, HK_SIGN_RAW, "x", 1, signature), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_SECP256K1_SCHNORR, "coins"), HK_OK);
+    struct hk_test_key *coins = key_of(HK_SUITE_SECP256K1_SCHNORR);
+    assert_int_equal(hk_test_sign_openpgp(&laptop, coins, "sha256", digest, 32, signature), HK_WRONG_PURPOSE);
+}
+
 static void a_closed_registration_and_a_wrong_pop_are_refused(void **state)
 {
     (void)state;
@@ -179,6 +214,7 @@ int main(void)
         TEST(create_status_gives_the_first_tag_again_and_voids_what_it_does_not_know),
         TEST(a_keys_name_is_taken_once),
         TEST(an_ssh_signature_says_its_namespace),
+        TEST(an_openpgp_signature_says_its_hash_or_shows_what_it_is_over),
         TEST(a_closed_registration_and_a_wrong_pop_are_refused),
         TEST(share_operations_over_the_quota_are_refused),
     };

@@ -295,9 +295,10 @@ enum hk_error hk_test_keygen(struct hk_test_device *device, enum hk_suite_id sui
     return error;
 }
 
+/* `namespace` may be NULL; the message is what the service shows to be signed, which is what it is given. */
 static enum hk_error sign_under(struct hk_test_device *device, struct hk_test_key *key,
-                                enum hk_sign_kind kind, const struct hk_bytes *root, struct hk_bytes message,
-                                uint8_t *signature)
+                                enum hk_sign_kind kind, const char *namespace, const struct hk_bytes *root,
+                                struct hk_bytes message, uint8_t *signature)
 {
     const struct hk_group *group = key->suite->group;
     struct hk_frost_key signing_key;
@@ -323,6 +324,9 @@ static enum hk_error sign_under(struct hk_test_device *device, struct hk_test_ke
     if (root != NULL) {
         hk_message_set_bytes(&request, HK_F_TWEAK_ROOT, root->data, root->size);
     }
+    if (namespace != NULL) {
+        hk_message_set_text(&request, HK_F_NAMESPACE, namespace);
+    }
     enum hk_error error = hk_test_call(device, &request, &answer);
     if (error != HK_OK) {
         return error;
@@ -335,13 +339,20 @@ static enum hk_error sign_under(struct hk_test_device *device, struct hk_test_ke
 enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
                            const void *message, size_t size, uint8_t signature[64])
 {
-    return sign_under(device, key, kind, NULL, HK_BYTES(message, size), signature);
+    return sign_under(device, key, kind, NULL, NULL, HK_BYTES(message, size), signature);
+}
+
+enum hk_error hk_test_sign_openpgp(struct hk_test_device *device, struct hk_test_key *key,
+                                   const char *namespace, const void *message, size_t size,
+                                   uint8_t signature[64])
+{
+    return sign_under(device, key, HK_SIGN_OPENPGP, namespace, NULL, HK_BYTES(message, size), signature);
 }
 
 enum hk_error hk_test_sign_taproot(struct hk_test_device *device, struct hk_test_key *key, const void *root,
                                    size_t root_size, const void *message, size_t size, uint8_t signature[64])
 {
-    return sign_under(device, key, HK_SIGN_RAW, &HK_BYTES(root, root_size), HK_BYTES(message, size),
+    return sign_under(device, key, HK_SIGN_RAW, NULL, &HK_BYTES(root, root_size), HK_BYTES(message, size),
                       signature);
 }
 

@@ -102,6 +102,10 @@ enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id sui
                              const uint8_t whole[32]);
 enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
                            const void *message, size_t size, uint8_t signature[64]);
+/* The same for OpenPGP. `message` is signed as it is, whatever the service derives from it. */
+enum hk_error hk_test_sign_openpgp(struct hk_test_device *device, struct hk_test_key *key,
+                                   const char *namespace, const void *message, size_t size,
+                                   uint8_t signature[64]);
 /* The same under a taproot output with this Merkle root (`size` 32 or 0), for secp256k1-schnorr. */
 enum hk_error hk_test_sign_taproot(struct hk_test_device *device, struct hk_test_key *key, const void *root,
                                    size_t root_size, const void *message, size_t size, uint8_t signature[64]);
