@@ -117,7 +117,7 @@ enum hk_agent_state {
     /* KEY SUITE -> PUBLIC CREATED */                                                                        \
     X(HK_AGENT_KEY_CREATE, 7, "key create", 'A', B(HK_A_KEY) | B(HK_A_SUITE))                                \
     /* KEY SUITE SECRET (x25519: the private key, clamped or not; ed25519: the seed of RFC 8032) [CREATED]   \
-     * (when the key was made, where that is known: now, otherwise) -> PUBLIC CREATED */                                                                                  \
+     * (when the key was made, where that is known: now, otherwise) -> PUBLIC CREATED */                     \
     X(HK_AGENT_KEY_IMPORT, 8, "key import", 'A', B(HK_A_KEY) | B(HK_A_SUITE) | B(HK_A_SECRET))               \
     /* [ONLINE] -> ROWS, each a struct hk_agent_key_row; the account key is not among them. ONLINE looks     \
      * first, where the service is there, whether there is a newer profile */                                \
@@ -128,7 +128,7 @@ enum hk_agent_state {
      * has for each key one result per point, one key after the other. One request to the service a key. */  \
     X(HK_AGENT_AGREE, 11, "agree", 'U', B(HK_A_POINTS))                                                      \
     /* KEY KIND MESSAGE [NAMESPACE] -> SIGNATURE PUBLIC. MESSAGE is what is signed, whole: for SSHSIG the    \
-     * blob that begins with "SSHSIG"; for OPENPGP as hk_openpgp_to_sign has it. */                                                                    \
+     * blob that begins with "SSHSIG"; for OPENPGP as hk_openpgp_to_sign has it. */                          \
     X(HK_AGENT_SIGN, 12, "sign", 'U', B(HK_A_KEY) | B(HK_A_KIND) | B(HK_A_MESSAGE))                          \
     /* -> EPOCH */                                                                                           \
     X(HK_AGENT_REFRESH, 13, "refresh", 'U', 0)                                                               \
