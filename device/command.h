@@ -28,7 +28,6 @@ struct hk_option {
     const char *argument; /* what its argument is called, or NULL if it has none */
     const char *help;
     bool required;
-    const char *choices; /* what completion offers, with bars between, where `argument` does not name it so */
 };
 
 #define HK_OPTIONS_MAX 10
