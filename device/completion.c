@@ -1,6 +1,7 @@
 /* The completion script for bash, from the table of commands. */
 #include <string.h>
 
+#include "crypto/suite.h"
 #include "device/command.h"
 
 static const char head[] =
@@ -20,11 +21,25 @@ static const char tail[] =
     "}\n"
     "complete -o filenames -F _halfkey halfkey\n";
 
-/* The values of an option, with bars between; NULL if anything may follow. */
-static const char *choices(const struct hk_option *option)
+/* A choice is what an option's argument names with bars between: age|ssh|raw; SUITE is any that a key can be of. */
+static bool is_choice(const struct hk_option *option)
 {
-    bool named = option->argument != NULL && strchr(option->argument, '|') != NULL;
-    return option->choices != NULL ? option->choices : named ? option->argument : NULL;
+    return option->argument != NULL &&
+           (strchr(option->argument, '|') != NULL || strcmp(option->argument, "SUITE") == 0);
+}
+
+static void print_choices(FILE *file, const struct hk_option *option)
+{
+    fprintf(file, "--%s=", option->name);
+    if (strcmp(option->argument, "SUITE") != 0) {
+        fprintf(file, "%s ", option->argument);
+        return;
+    }
+    const struct hk_suite *suite;
+    for (size_t i = 0; (suite = hk_suite_at(i)) != NULL; i++)
+        if (suite->purpose != HK_PURPOSE_ACCOUNT)
+            fprintf(file, "%s%s", i > 0 ? "|" : "", suite->name);
+    fputs(" ", file);
 }
 
 /* Whether the row's words go on from those of `start`, and with which: "key" goes on with "create". */
@@ -58,8 +73,8 @@ static void print_row(FILE *file, const struct hk_command *command)
         fprintf(file, "--%s ", options[i]->name);
     fputs("' values=' ", file);
     for (size_t i = 0; i < count; i++)
-        if (choices(options[i]) != NULL)
-            fprintf(file, "--%s=%s ", options[i]->name, choices(options[i]));
+        if (is_choice(options[i]))
+            print_choices(file, options[i]);
     fputs("' ;;\n", file);
 }
 
