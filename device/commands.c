@@ -51,7 +51,8 @@ const struct hk_command hk_commands[] = {
      .agent = true,
      .options =
          {{"suite", 0, "SUITE",
-           "x25519 or secp256k1-ecdh to decrypt; ed25519, secp256k1-schnorr or secp256k1-ecdsa to sign", true}}},
+           "x25519 or secp256k1-ecdh to decrypt; ed25519, secp256k1-schnorr or secp256k1-ecdsa to sign",
+           true}}},
     {"key list", "", 0, 0, "List the account's keys.", hk_cmd_key_list, .json = true, .agent = true},
     {"key export", "NAME", 1, 1, "Print a key's public part, or an identity for age-plugin-halfkey.",
      hk_cmd_key_export, .agent = true,

@@ -21,7 +21,8 @@ static const char tail[] =
     "}\n"
     "complete -o filenames -F _halfkey halfkey\n";
 
-/* A choice is what an option's argument names with bars between: age|ssh|raw; SUITE is any that a key can be of. */
+/* A choice is what an option's argument names with bars between: age|ssh|raw; SUITE is any that a key can be
+ * of. */
 static bool is_choice(const struct hk_option *option)
 {
     return option->argument != NULL &&
