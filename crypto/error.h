@@ -38,6 +38,8 @@
     X(HK_UNKNOWN_OP, 22, "unknown-op", "the service does not know this operation")                           \
     X(HK_QUARANTINE, 23, "quarantine",                                                                       \
       "the service's store and slot file do not fit together; its operator runs 'halfkeyd adopt-restore'")   \
+    X(HK_PREPARED_OFF, 24, "prepared-off",                                                                   \
+      "the service prepares nothing for ECDSA; commit to the message, in two round trips")                   \
     /* from here on: never on the wire */                                                                    \
     X(HK_BAD_SCALAR, 40, "bad-scalar", "a scalar is zero or not canonical")                                  \
     X(HK_NO_MEMORY, 41, "no-memory", "out of memory or over the locked-memory limit (ulimit -l)")            \

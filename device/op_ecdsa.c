@@ -1,4 +1,5 @@
 /* Two-party ECDSA at the device: the service's ring checked once, a set-up for each key, signatures. */
+#include <sodium.h>
 #include <string.h>
 #include <time.h>
 
@@ -38,29 +39,49 @@ static enum hk_error ask_ring(struct hk_core *core, struct hk_exchange *exchange
     return error;
 }
 
-/* Asked for and proved once; from then on it is pinned, and the service has no way to bring another. */
-static enum hk_error get_ring(struct hk_core *core)
+/* A ring that the provider's identity key has signed, with the length of its Paillier keys. */
+static enum hk_error open_ring(struct hk_core *core, const struct hk_exchange *exchange, struct hk_ring *ring)
+{
+    uint8_t statement[HK_HASH_BYTES];
+    const uint8_t *sent = hk_exchange_bytes(exchange, HK_F_RING, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES),
+                  *signature = hk_exchange_bytes(exchange, HK_F_SIGNATURE, crypto_sign_BYTES);
+    uint64_t bits = hk_exchange_u64(exchange, HK_F_SIZE);
+    if (sent == NULL || signature == NULL || (bits != HK_PAILLIER_BITS && bits != HK_PAILLIER_BITS_MAX)) {
+        return HK_BAD_PEER;
+    }
+    enum hk_error error = hk_ring_decode(ring, sent);
+    if (error == HK_OK) {
+        hk_ecdsa_ring_statement(statement, ring, bits);
+        error = crypto_sign_verify_detached(signature, statement, sizeof(statement),
+                                            core->state->identity_key) == 0
+                    ? HK_OK
+                    : HK_BAD_PROOF;
+    }
+    return error;
+}
+
+/* Asked for before set-ups. Pinned once it is proved; another one is taken in its place only signed and
+ * proved anew. *bits: of the Paillier keys of the set-ups that follow. */
+static enum hk_error get_ring(struct hk_core *core, uint64_t *bits)
 {
     struct hk_exchange *exchange;
     struct hk_ring ring;
-    if (core->state->has_ring) {
-        return HK_OK;
-    }
     enum hk_error error = hk_exchange_new(&exchange, core->client);
     if (error != HK_OK) {
         return error;
     }
     error = ask_ring(core, exchange);
     if (error == HK_OK) {
-        const uint8_t *sent =
-            hk_exchange_bytes(exchange, HK_F_RING, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES);
-        error = sent == NULL ? HK_BAD_PEER : hk_ring_decode(&ring, sent);
-        if (error == HK_OK) {
-            error = hk_ring_verify(&ring, sent + HK_RING_PUBLIC_BYTES);
-        }
+        error = open_ring(core, exchange, &ring);
+    }
+    if (error == HK_OK) {
+        const uint8_t *sent = exchange->answer.value[HK_F_RING].data;
+        bool same = core->state->has_ring && memcmp(core->state->ring, sent, HK_RING_PUBLIC_BYTES) == 0;
+        error = same ? HK_OK : hk_ring_verify(&ring, sent + HK_RING_PUBLIC_BYTES);
         if (error == HK_OK) {
             memcpy(core->state->ring, sent, HK_RING_PUBLIC_BYTES);
             core->state->has_ring = true;
+            *bits = hk_exchange_u64(exchange, HK_F_SIZE);
         }
     }
     hk_exchange_free(core->client, exchange);
@@ -75,7 +96,7 @@ static enum hk_error decode_points(struct hk_ecdsa_pair *pair, const struct hk_s
     return error == HK_OK ? hk_secp256k1.point_decode(&pair->public_key, key->public_key) : error;
 }
 
-static enum hk_error set_up(struct hk_core *core, struct hk_state_key *key)
+static enum hk_error set_up(struct hk_core *core, struct hk_state_key *key, uint64_t bits)
 {
     struct hk_exchange *exchange;
     struct hk_ecdsa_pair pair;
@@ -95,6 +116,9 @@ static enum hk_error set_up(struct hk_core *core, struct hk_state_key *key)
             hk_ecdsa_setup_transcript(transcript, &place, &pair.service_point, &pair.public_key);
             error = hk_ecdsa_setup_take(&pair, sent->data, sent->size, transcript);
         }
+        if (error == HK_OK && 8 * hk_paillier_n_bytes(&pair.paillier) != bits) {
+            error = HK_BAD_PEER;
+        }
         if (error == HK_OK) {
             key->ecdsa.n_bytes = hk_paillier_n_bytes(&pair.paillier);
             key->ecdsa.made = (uint64_t)time(NULL);
@@ -109,7 +133,7 @@ static enum hk_error set_up(struct hk_core *core, struct hk_state_key *key)
 enum hk_error hk_core_set_up_ecdsa(struct hk_core *core)
 {
     bool again = atomic_exchange(&core->ecdsa_stale, false);
-    uint64_t now = (uint64_t)time(NULL);
+    uint64_t now = (uint64_t)time(NULL), bits = 0;
     enum hk_error error = HK_OK;
     for (size_t i = 0; i < core->state->key_count && error == HK_OK; i++) {
         struct hk_state_key *key = &core->state->key[i];
@@ -117,9 +141,11 @@ enum hk_error hk_core_set_up_ecdsa(struct hk_core *core)
         if (key->suite != HK_SUITE_SECP256K1_ECDSA || key->state != HK_KEY_ACTIVE || !old) {
             continue;
         }
-        error = get_ring(core);
+        if (bits == 0) {
+            error = get_ring(core, &bits);
+        }
         if (error == HK_OK) {
-            error = set_up(core, key);
+            error = set_up(core, key, bits);
         }
         if (error == HK_OK) {
             error = hk_core_save(core, "ecdsa.setup");
@@ -213,11 +239,11 @@ static enum hk_error take_answer(struct signing *signing, const struct hk_exchan
 {
     const uint8_t *answer = hk_exchange_bytes(exchange, HK_F_ECDSA, HK_ECDSA_ANSWER_BYTES),
                   *offer = hk_exchange_bytes(exchange, HK_F_OFFER, HK_ECDSA_OFFER_BYTES);
-    if (answer == NULL || (signing->prepares && offer == NULL)) {
+    if (answer == NULL) {
         return HK_BAD_PEER;
     }
     hk_ecdsa_answer_decode(&signing->answer, answer);
-    if (signing->prepares) {
+    if (signing->prepares && offer != NULL) { /* none where the service has it switched off */
         hk_ecdsa_offer_decode(&signing->next_offer, offer);
         hk_ecdsa_ahead_keep(signing->ahead, &signing->pair, &signing->next_nonce, &signing->next_offer);
     }

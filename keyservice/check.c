@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyservice/ecdsa_keys.h"
+#include "keyservice/ecdsa_pairs.h"
 #include "keyservice/log.h"
 #include "keyservice/vault_parts.h"
 
@@ -11,7 +13,7 @@ struct check {
     struct hk_txn *txn;
     void (*say)(void *context, bool problem, const char *sentence);
     void *context;
-    uint64_t problems, devices, live_devices, halves, leaves, accounts;
+    uint64_t problems, devices, live_devices, halves, leaves, accounts, setups;
     uint8_t *named; /* a byte a slot */
 };
 
@@ -34,6 +36,44 @@ static void serial_text(char out[2 * HK_ID_BYTES + 1], const uint8_t *serial)
     }
 }
 
+/* What keys for two-party ECDSA have beside the half, of either epoch: it opens, and holds that very half. */
+static void check_setup(struct check *check, const struct hk_device *device, const struct hk_half *half,
+                        const char *name)
+{
+    uint8_t stored[HK_STORE_ECDSA_MAX];
+    HK_WIPE_AT_EXIT(stored);
+    size_t size;
+    enum hk_error error = hk_store_get_ecdsa(check->txn, device, half->key, stored, &size);
+    if (error == HK_NOT_FOUND) {
+        return; /* of another suite, or not asked for yet */
+    }
+    check->setups++;
+    if (error == HK_OK) {
+        error = hk_ecdsa_stored_fits(stored, size, &half->half);
+    }
+    if (error != HK_OK) {
+        tell(check, true, "device %s: a set-up for ECDSA does not open, or not to its half (%s)", name,
+             hk_error_name(error));
+    }
+}
+
+static void check_ring(struct check *check)
+{
+    struct hk_ring_secret *ring = hk_secret_new(sizeof *ring);
+    enum hk_error error = ring == NULL
+                              ? HK_NO_MEMORY
+                              : hk_ecdsa_ring_read(ring, check->txn, &check->vault->keys->identity_secret);
+    if (error == HK_NOT_FOUND && check->setups != 0) {
+        tell(check, true,
+             "the ring-Pedersen modulus is missing: ECDSA keys work again once their devices took a new one");
+    } else if (error != HK_OK && error != HK_NOT_FOUND) {
+        tell(check, true,
+             "the ring-Pedersen modulus does not open (%s): 'halfkeyd replace-ring' makes another",
+             hk_error_name(error));
+    }
+    hk_secret_free(ring);
+}
+
 static void check_halves(struct check *check, const struct hk_device *device, const char *name)
 {
     struct hk_half *halves = hk_secret_new(HK_KEYS_MAX * sizeof *halves);
@@ -51,6 +91,11 @@ static void check_halves(struct check *check, const struct hk_device *device, co
             tell(check, true, "device %s: a half does not open (%s)", name, hk_error_name(error));
         } else {
             check->halves += count;
+        }
+        struct hk_device at = *device;
+        at.epoch = pending != 0 ? device->pending_epoch : device->epoch;
+        for (size_t i = 0; i < count && error == HK_OK; i++) {
+            check_setup(check, &at, &halves[i], name);
         }
     }
     if (hk_store_get_tag(check->txn, device, tag) != HK_OK || !hk_store_tag_is(device, tag)) {
@@ -161,13 +206,18 @@ static enum hk_error check_all(struct check *check)
         tell(check, true, "%s", finding);
     }
     error = hk_store_each_account(check->txn, check, check_account);
+    if (error == HK_OK) {
+        check_ring(check);
+    }
     hk_store_read_end(check->txn);
     if (error == HK_OK) {
         check_slots(check, decision);
-        tell(check, false, "%llu accounts, %llu devices (%llu not revoked), %llu halves, %llu leaves",
+        tell(check, false,
+             "%llu accounts, %llu devices (%llu not revoked), %llu halves, %llu set-ups for ECDSA, %llu "
+             "leaves",
              (unsigned long long)check->accounts, (unsigned long long)check->devices,
              (unsigned long long)check->live_devices, (unsigned long long)check->halves,
-             (unsigned long long)check->leaves);
+             (unsigned long long)check->setups, (unsigned long long)check->leaves);
     }
     return error;
 }

@@ -17,6 +17,7 @@ struct hk_ecdsa_keys {
     pthread_cond_t wanted;
     pthread_t thread;
     bool ready_to_work, asked, ending;
+    unsigned bits;
     struct hk_secret32 seal;
     enum ring_state state;
     struct hk_ring_secret ring;
@@ -47,7 +48,7 @@ static void make_paillier(struct hk_ecdsa_keys *keys)
 {
     struct hk_paillier_secret made;
     HK_WIPE_AT_EXIT(made);
-    hk_paillier_generate(&made, HK_PAILLIER_BITS);
+    hk_paillier_generate(&made, keys->bits);
     pthread_mutex_lock(&keys->lock);
     if (keys->ready < HK_ECDSA_POOL) {
         keys->pool[keys->ready++] = made;
@@ -81,7 +82,12 @@ static void *work(void *argument)
     return NULL;
 }
 
-struct hk_ecdsa_keys *hk_ecdsa_keys_new(const struct hk_secret64 *identity)
+static void seal_of(struct hk_secret32 *seal, const struct hk_secret64 *identity)
+{
+    hk_hash_name(seal->bytes, "store/ring-key", 1, (struct hk_bytes[]){HK_BYTES(identity->bytes, 64)});
+}
+
+struct hk_ecdsa_keys *hk_ecdsa_keys_new(const struct hk_secret64 *identity, unsigned bits)
 {
     struct hk_ecdsa_keys *keys = hk_secret_new(sizeof(*keys));
     if (keys == NULL) {
@@ -92,7 +98,8 @@ struct hk_ecdsa_keys *hk_ecdsa_keys_new(const struct hk_secret64 *identity)
         hk_secret_free(keys);
         return NULL;
     }
-    hk_hash_name(keys->seal.bytes, "store/ring-key", 1, (struct hk_bytes[]){HK_BYTES(identity->bytes, 64)});
+    keys->bits = bits;
+    seal_of(&keys->seal, identity);
     pthread_mutex_init(&keys->lock, NULL);
     pthread_cond_init(&keys->wanted, NULL);
     if (pthread_create(&keys->thread, NULL, work, keys) != 0) {
@@ -107,6 +114,11 @@ struct hk_ecdsa_keys *hk_ecdsa_keys_new(const struct hk_secret64 *identity)
     }
     pthread_mutex_unlock(&keys->lock);
     return keys;
+}
+
+unsigned hk_ecdsa_keys_bits(const struct hk_ecdsa_keys *keys)
+{
+    return keys->bits;
 }
 
 void hk_ecdsa_keys_free(struct hk_ecdsa_keys *keys)
@@ -145,12 +157,12 @@ void hk_ecdsa_keys_take(struct hk_ecdsa_keys *keys, struct hk_paillier_secret *s
     wake(keys);
     pthread_mutex_unlock(&keys->lock);
     if (!found) {
-        hk_paillier_generate(secret, HK_PAILLIER_BITS);
+        hk_paillier_generate(secret, keys->bits);
     }
 }
 
-/* From the store into memory, once. Under the lock. */
-static enum hk_error load(struct hk_ecdsa_keys *keys, struct hk_txn *txn)
+static enum hk_error read_ring(struct hk_ring_secret *ring, struct hk_txn *txn,
+                               const struct hk_secret32 *seal)
 {
     uint8_t sealed[SEALED], plain[HK_RING_SECRET_BYTES];
     HK_WIPE_AT_EXIT(plain);
@@ -161,16 +173,32 @@ static enum hk_error load(struct hk_ecdsa_keys *keys, struct hk_txn *txn)
                                                             HK_RING_PROOF_BYTES, &proof_size);
     if (error == HK_OK) {
         error = size == SEALED && proof_size == HK_RING_PROOF_BYTES
-                    ? hk_unseal(plain, sealed, size, &keys->seal, "store/ring", 0, NULL)
+                    ? hk_unseal(plain, sealed, size, seal, "store/ring", 0, NULL)
                     : HK_AUTH;
     }
     if (error == HK_OK) {
-        error = hk_ring_secret_decode(&keys->ring, plain) == HK_OK ? HK_OK : HK_AUTH;
+        error = hk_ring_secret_decode(ring, plain) == HK_OK ? HK_OK : HK_AUTH;
     }
+    free(proof);
+    return error;
+}
+
+enum hk_error hk_ecdsa_ring_read(struct hk_ring_secret *ring, struct hk_txn *txn,
+                                 const struct hk_secret64 *identity)
+{
+    struct hk_secret32 seal;
+    HK_WIPE_AT_EXIT(seal);
+    seal_of(&seal, identity);
+    return read_ring(ring, txn, &seal);
+}
+
+/* From the store into memory, once. Under the lock. */
+static enum hk_error load(struct hk_ecdsa_keys *keys, struct hk_txn *txn)
+{
+    enum hk_error error = read_ring(&keys->ring, txn, &keys->seal);
     if (error == HK_OK) {
         keys->state = RING_STORED;
     }
-    free(proof);
     return error;
 }
 

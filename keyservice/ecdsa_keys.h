@@ -15,8 +15,9 @@
 
 struct hk_ecdsa_keys;
 
-/* `identity` is copied. NULL: no memory. */
-struct hk_ecdsa_keys *hk_ecdsa_keys_new(const struct hk_secret64 *identity) HK_CHECK;
+/* `identity` is copied; Paillier keys get `bits`, 2048 or 3072. NULL: no memory. */
+struct hk_ecdsa_keys *hk_ecdsa_keys_new(const struct hk_secret64 *identity, unsigned bits) HK_CHECK;
+unsigned hk_ecdsa_keys_bits(const struct hk_ecdsa_keys *keys) HK_CHECK;
 void hk_ecdsa_keys_free(struct hk_ecdsa_keys *keys); /* NULL is allowed */
 
 /* A Paillier key that nobody else has: one that is ready, else made here and now (35 ms). */
@@ -27,6 +28,10 @@ void hk_ecdsa_keys_take(struct hk_ecdsa_keys *keys, struct hk_paillier_secret *s
  * open. */
 HK_CHECK enum hk_error hk_ecdsa_keys_ring(struct hk_ecdsa_keys *keys, struct hk_txn *txn,
                                           const struct hk_ring_secret **ring);
+/* Reads what is stored, without a struct hk_ecdsa_keys, for `halfkeyd check`. HK_NOT_FOUND, HK_AUTH,
+ * HK_NO_MEMORY. */
+HK_CHECK enum hk_error hk_ecdsa_ring_read(struct hk_ring_secret *ring, struct hk_txn *txn,
+                                          const struct hk_secret64 *identity);
 /* In the writer's transaction: stores the ring that was made, unless there is one. */
 HK_CHECK enum hk_error hk_ecdsa_keys_store_ring(struct hk_ecdsa_keys *keys, struct hk_txn *txn);
 

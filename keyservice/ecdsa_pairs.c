@@ -66,12 +66,35 @@ static enum hk_error read_setup(struct hk_ecdsa_loaded *loaded, const uint8_t *i
     return HK_OK;
 }
 
+enum hk_error hk_ecdsa_stored_fits(const uint8_t *stored, size_t size, const struct hk_scalar *half)
+{
+    hk_limb expected[HK_PAILLIER_N_LIMBS_MAX] = {0}, found[HK_PAILLIER_N_LIMBS_MAX] = {0};
+    HK_WIPE_AT_EXIT(expected);
+    HK_WIPE_AT_EXIT(found);
+    struct hk_ecdsa_loaded *loaded = hk_secret_new(sizeof(*loaded));
+    if (loaded == NULL) {
+        return HK_NO_MEMORY;
+    }
+    enum hk_error error = read_setup(loaded, stored, size);
+    if (error == HK_OK) {
+        hk_ecdsa_plaintext(expected, &loaded->paillier.key, half, loaded->service.wraps);
+        hk_paillier_decrypt(found, &loaded->paillier, loaded->pair.cipher);
+        error = hk_equal(expected, found, sizeof(found)) ? HK_OK : HK_AUTH;
+    }
+    hk_secret_free(loaded);
+    return error;
+}
+
 enum hk_error hk_ecdsa_load(struct hk_ecdsa_loaded *loaded, struct hk_job *job, struct hk_txn *txn)
 {
     uint8_t stored[HK_STORE_ECDSA_MAX];
     HK_WIPE_AT_EXIT(stored);
     size_t size = 0;
+    const struct hk_ring_secret *ring;
     enum hk_error error = hk_ecdsa_load_half(loaded, job, txn);
+    if (error != HK_OK && hk_ecdsa_keys_ring(job->server->ecdsa_keys, txn, &ring) == error) {
+        return HK_CONFLICT; /* no ring, so no set-up either: it was replaced */
+    }
     if (error == HK_OK) {
         error = hk_store_get_ecdsa(txn, &job->device, job->key.id, stored, &size);
     }

@@ -25,6 +25,9 @@ HK_CHECK enum hk_error hk_ecdsa_load(struct hk_ecdsa_loaded *loaded, struct hk_j
 /* What the store keeps: wraps, the Paillier key's secret, C. Returns its length. */
 size_t hk_ecdsa_stored(uint8_t out[HK_STORE_ECDSA_MAX], const struct hk_ecdsa_loaded *loaded);
 
+/* Whether what the store keeps opens to `half` (wraps counted), for `halfkeyd check`: HK_AUTH if not. */
+HK_CHECK enum hk_error hk_ecdsa_stored_fits(const uint8_t *stored, size_t size, const struct hk_scalar *half);
+
 /* Where the pair of this job lives. */
 struct hk_ecdsa_place hk_ecdsa_place_of(const struct hk_job *job) HK_CHECK;
 

@@ -208,6 +208,18 @@ static int adopt(const struct hk_vault_options *where)
     return EXIT_DONE;
 }
 
+static int replace_ring(const struct hk_vault_options *where)
+{
+    char reason[256] = "";
+    enum hk_error error = hk_vault_replace_ring(where, reason);
+    if (error != HK_OK) {
+        return fail(EXIT_FAILED, reason[0] != '\0' ? reason : hk_strerror(error));
+    }
+    puts("replaced: the next device that signs with ECDSA has a new one made, and every device takes it by "
+         "itself");
+    return EXIT_DONE;
+}
+
 int main(int argc, char **argv)
 {
     char reason[HK_OPTION_TEXT_MAX];
@@ -243,6 +255,8 @@ int main(int argc, char **argv)
         return check(&options, &where);
     case HK_COMMAND_ADOPT:
         return adopt(&where);
+    case HK_COMMAND_REPLACE_RING:
+        return replace_ring(&where);
     case HK_COMMAND_RUN:
     default:
         return run(&options, argc, argv);

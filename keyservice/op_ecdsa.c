@@ -1,5 +1,6 @@
 /* ecdsa-ring, ecdsa-setup, ecdsa-commit, ecdsa-sign: the service's side of two-party ECDSA (docs/ecdsa.md).
  */
+#include <sodium.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,10 +33,21 @@ enum hk_error hk_prepare_ecdsa_ring(struct hk_job *job, struct hk_txn *txn)
     return error == HK_NOT_FOUND || error == HK_BUSY ? HK_OK : error;
 }
 
+static void sign_ring(struct hk_job *job, uint8_t *signature, const struct hk_ring *ring)
+{
+    uint8_t statement[HK_HASH_BYTES];
+    uint64_t bits = hk_ecdsa_keys_bits(job->server->ecdsa_keys);
+    hk_ecdsa_ring_statement(statement, ring, bits);
+    crypto_sign_detached(signature, NULL, statement, sizeof(statement),
+                         job->server->keys->identity_secret.bytes);
+    hk_message_set_u64(&job->answer, HK_F_SIZE, bits);
+    hk_message_set_bytes(&job->answer, HK_F_SIGNATURE, signature, crypto_sign_BYTES);
+}
+
 enum hk_error hk_apply_ecdsa_ring(struct hk_job *job, struct hk_txn *txn)
 {
     const struct hk_ring_secret *ring;
-    uint8_t *answer = hk_job_memory(job, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES),
+    uint8_t *answer = hk_job_memory(job, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES + crypto_sign_BYTES),
             sealed[HK_RING_SECRET_BYTES + 64];
     size_t sealed_size, proof_size;
     enum hk_error error = answer == NULL ? HK_BUSY : hk_ecdsa_keys_store_ring(job->server->ecdsa_keys, txn);
@@ -49,6 +61,7 @@ enum hk_error hk_apply_ecdsa_ring(struct hk_job *job, struct hk_txn *txn)
     if (error == HK_OK) {
         hk_ring_encode(answer, &ring->ring);
         hk_message_set_bytes(&job->answer, HK_F_RING, answer, HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES);
+        sign_ring(job, answer + HK_RING_PUBLIC_BYTES + HK_RING_PROOF_BYTES, &ring->ring);
     }
     return answer != NULL && error == HK_BUSY ? HK_OK : error;
 }
@@ -116,6 +129,9 @@ enum hk_error hk_prepare_ecdsa_commit(struct hk_job *job, struct hk_txn *txn)
     struct hk_ecdsa_loaded *loaded;
     uint64_t step = hk_job_number(job, HK_F_STEP);
     enum hk_error error = step == 1 || step == 2 ? loaded_new(job, &loaded) : HK_BAD_ENCODING;
+    if (error == HK_OK && step == 2 && !job->server->prepares_ecdsa) {
+        error = HK_PREPARED_OFF;
+    }
     if (error == HK_OK) {
         error = hk_ecdsa_load(loaded, job, txn);
     }
@@ -163,7 +179,9 @@ enum hk_error hk_prepare_ecdsa_sign(struct hk_job *job, struct hk_txn *txn)
         hk_message_set_bytes(&job->answer, HK_F_ECDSA, answer, HK_ECDSA_ANSWER_BYTES);
         job->leaf.kind = HK_SIGN_RAW;
     }
-    if (error == HK_OK && hk_message_has(&job->message, HK_F_COMMITMENT)) {
+    /* Without an offer the device goes on in two round trips: nothing is refused that was not asked for
+     * alone. */
+    if (error == HK_OK && job->server->prepares_ecdsa && hk_message_has(&job->message, HK_F_COMMITMENT)) {
         error = offer(job, &loaded->pair, true);
     }
     return error;

@@ -82,6 +82,16 @@ static bool set_log(struct hk_options *options, const char *value)
     options->log_requests = strcmp(value, "requests") == 0;
     return options->log_requests || strcmp(value, "problems") == 0;
 }
+static bool set_paillier(struct hk_options *options, const char *value)
+{
+    options->paillier_longer = strcmp(value, "3072") == 0;
+    return options->paillier_longer || strcmp(value, "2048") == 0;
+}
+static bool set_prepared(struct hk_options *options, const char *value)
+{
+    options->prepared_off = strcmp(value, "off") == 0;
+    return options->prepared_off || strcmp(value, "on") == 0;
+}
 static bool set_json(struct hk_options *options, const char *value)
 {
     options->json = true;
@@ -121,6 +131,11 @@ static const struct row {
      "yes: that address may be one that others than this machine reach"},
     {"log", "problems|requests", true, set_log,
      "log what goes wrong, or a line for every request (default: problems)"},
+    {"paillier", "2048|3072", true, set_paillier,
+     "bits of the Paillier keys that are made from now on, for two-party ECDSA (default: 2048)"},
+    {"prepared", "on|off", true, set_prepared,
+     "off: no nonce for ECDSA is made ahead of its message; say it where this machine may be put back to an "
+     "earlier state (default: on)"},
     {"user", "NAME", true, set_user,
      "whom root becomes before anything is opened (default: halfkey, where that account exists)"},
     {"config", "FILE", true, set_config, "a file of lines such as 'registration = open'"},
@@ -139,6 +154,7 @@ static const struct command {
     {"address", HK_COMMAND_ADDRESS, "print the address that devices are given"},
     {"check", HK_COMMAND_CHECK, "read everything that is kept and say what is wrong; changes nothing"},
     {"adopt-restore", HK_COMMAND_ADOPT, "after a restored backup: take what fits together as the truth"},
+    {"replace-ring", HK_COMMAND_REPLACE_RING, "have a new ring-Pedersen modulus made for two-party ECDSA"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -17,7 +17,13 @@
 #define HK_OPTION_TEXT_MAX 1024
 
 enum hk_registration { HK_REGISTRATION_UNSAID, HK_REGISTRATION_OPEN, HK_REGISTRATION_CLOSED };
-enum hk_command { HK_COMMAND_RUN, HK_COMMAND_ADDRESS, HK_COMMAND_CHECK, HK_COMMAND_ADOPT };
+enum hk_command {
+    HK_COMMAND_RUN,
+    HK_COMMAND_ADDRESS,
+    HK_COMMAND_CHECK,
+    HK_COMMAND_ADOPT,
+    HK_COMMAND_REPLACE_RING
+};
 
 struct hk_options {
     enum hk_command command;
@@ -33,6 +39,8 @@ struct hk_options {
                                              */
     char metrics[HK_LISTEN_URL_MAX];        /* "": none */
     bool metrics_anywhere, log_requests;
+    bool paillier_longer;       /* 3072 bits, not 2048 */
+    bool prepared_off;          /* no offers ahead of a message (docs/ecdsa.md) */
     uint64_t quota;             /* share operations a minute and device; 0: no limit */
     unsigned char strength[24]; /* by row: who set it last */
 };

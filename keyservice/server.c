@@ -142,7 +142,9 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     server->invitations = hk_invitations_new();
     server->enrolments = hk_enrolments_new();
     server->refusals = hk_refusals_new();
-    server->ecdsa_keys = hk_ecdsa_keys_new(&server->keys->identity_secret);
+    server->ecdsa_keys = hk_ecdsa_keys_new(
+        &server->keys->identity_secret, options->paillier_longer ? HK_PAILLIER_BITS_MAX : HK_PAILLIER_BITS);
+    server->prepares_ecdsa = !options->prepared_off;
     server->ecdsa_slots = hk_ecdsa_slots_new();
     if (server->policy == NULL || server->devices == NULL || server->runs == NULL ||
         server->invitations == NULL || server->enrolments == NULL || server->refusals == NULL ||

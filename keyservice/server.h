@@ -44,6 +44,7 @@ struct hk_server {
     struct hk_enrolments *enrolments;
     struct hk_ecdsa_keys *ecdsa_keys;
     struct hk_ecdsa_slots *ecdsa_slots;
+    bool prepares_ecdsa;
     struct hk_refusals *refusals; /* the writer's thread alone */
     struct hk_housekeeping *housekeeping;
     struct hk_metrics metrics;

@@ -252,6 +252,9 @@ HK_CHECK enum hk_error hk_store_put_ecdsa(struct hk_txn *txn, const struct hk_de
 HK_CHECK enum hk_error hk_store_get_ecdsa(struct hk_txn *txn, const struct hk_device *device,
                                           const uint8_t *key, uint8_t *plain, size_t *size);
 
+/* Erases the set-ups of all devices of an account, those of pending epochs too: each asks for a new one. */
+HK_CHECK enum hk_error hk_store_drop_ecdsa(struct hk_txn *txn, const uint8_t *account);
+
 /* The service's ring-Pedersen modulus, sealed by the caller, and its proof. HK_NOT_FOUND; a second put
  * changes nothing. */
 HK_CHECK enum hk_error hk_store_get_ring(struct hk_txn *txn, uint8_t *sealed, size_t sealed_max,
@@ -259,13 +262,16 @@ HK_CHECK enum hk_error hk_store_get_ring(struct hk_txn *txn, uint8_t *sealed, si
                                          size_t *proof_size);
 HK_CHECK enum hk_error hk_store_put_ring(struct hk_txn *txn, const void *sealed, size_t sealed_size,
                                          const void *proof, size_t proof_size);
+/* Erases it with every set-up of every device, whose names have it in them. */
+HK_CHECK enum hk_error hk_store_drop_ring(struct hk_txn *txn);
 
 /* -- revocation
  * ------------------------------------------------------------------------------------------------ */
 
-/* Marks a device revoked, erases its halves, tag and pending epoch, keeps the `certificate` (size 0: by code)
- * and has the writer overwrite its slot before the entry is done. A serial that the store does not know is
- * remembered, so that it cannot be enrolled. HK_OK, changing nothing, if it is revoked already. */
+/* Marks a device revoked, erases its halves, tag and pending epoch and the account's set-ups for ECDSA, keeps
+ * the `certificate` (size 0: by code) and has the writer overwrite its slot before the entry is done. A
+ * serial that the store does not know is remembered, so that it cannot be enrolled. HK_OK, changing nothing,
+ * if it is revoked already. */
 HK_CHECK enum hk_error hk_store_revoke_device(struct hk_txn *txn, const uint8_t *account,
                                               const uint8_t *serial, const void *certificate, size_t size,
                                               uint64_t now);

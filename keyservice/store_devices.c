@@ -272,6 +272,9 @@ enum hk_error hk_store_revoke_device(struct hk_txn *txn, const uint8_t *account,
         if (error == HK_OK) {
             error = hk_store_erase_device(txn, number, device.slot);
         }
+        if (error == HK_OK) { /* full refresh of all that is left: docs/ecdsa.md */
+            error = hk_store_drop_ecdsa(txn, account);
+        }
     }
     if (error != HK_OK && error != HK_UNKNOWN_DEVICE) {
         return error;

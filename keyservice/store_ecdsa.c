@@ -85,6 +85,15 @@ enum hk_error hk_store_get_ecdsa(struct hk_txn *txn, const struct hk_device *dev
     return error;
 }
 
+enum hk_error hk_store_drop_ecdsa(struct hk_txn *txn, const uint8_t *account)
+{
+    txn->erased = true;
+    return hk_sql_run(txn,
+                      "DELETE FROM ecdsa WHERE device IN (SELECT d.number FROM devices d"
+                      " JOIN accounts a ON a.number = d.account WHERE a.id = ?)",
+                      HK_ARGS(HK_B(account, HK_ACCOUNT_BYTES)));
+}
+
 enum hk_error hk_store_get_ring(struct hk_txn *txn, uint8_t *sealed, size_t sealed_max, size_t *sealed_size,
                                 uint8_t *proof, size_t proof_max, size_t *proof_size)
 {
@@ -99,4 +108,11 @@ enum hk_error hk_store_put_ring(struct hk_txn *txn, const void *sealed, size_t s
 {
     return hk_sql_run(txn, "INSERT OR IGNORE INTO ring (number, sealed, proof) VALUES (1, ?, ?)",
                       HK_ARGS(HK_B(sealed, sealed_size), HK_B(proof, proof_size)));
+}
+
+enum hk_error hk_store_drop_ring(struct hk_txn *txn)
+{
+    txn->erased = true;
+    enum hk_error error = hk_sql_run(txn, "DELETE FROM ecdsa", NULL, 0);
+    return error == HK_OK ? hk_sql_run(txn, "DELETE FROM ring", NULL, 0) : error;
 }

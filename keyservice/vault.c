@@ -227,6 +227,49 @@ enum hk_error hk_vault_adopt(const struct hk_vault_options *options, char reason
     return error;
 }
 
+static enum hk_error drop_ring(struct hk_vault *vault)
+{
+    struct hk_txn *txn;
+    enum hk_error error = hk_vault_settle(vault);
+    if (error == HK_OK) {
+        error = hk_store_write_begin(vault->store, &txn);
+    }
+    if (error != HK_OK) {
+        return error;
+    }
+    error = hk_store_drop_ring(txn);
+    if (error != HK_OK) {
+        hk_store_write_rollback(txn);
+        return error;
+    }
+    error = hk_vault_commit(vault, txn, false);
+    return error == HK_OK ? hk_store_checkpoint(vault->store) : error;
+}
+
+enum hk_error hk_vault_replace_ring(const struct hk_vault_options *options, char reason[256])
+{
+    struct hk_vault *vault;
+    enum hk_error error = hk_vault_open_parts(&vault, options, HK_VAULT_CHECK, reason);
+    if (error != HK_OK) {
+        return error;
+    }
+    enum hk_start decision;
+    error = hk_vault_decide(vault, &decision);
+    if (error == HK_OK && decision == HK_START_QUARANTINE) {
+        hk_reason(reason,
+                  "the database and the slot files do not fit together: 'halfkeyd adopt-restore' first");
+        error = HK_CONFLICT;
+    } else if (error == HK_OK) {
+        vault->unsettled = decision != HK_START_GO;
+        error = drop_ring(vault);
+        if (error != HK_OK) {
+            hk_reason(reason, "cannot write to the slot files or the database");
+        }
+    }
+    hk_vault_close(vault);
+    return error;
+}
+
 bool hk_vault_is_quarantined(const struct hk_vault *vault)
 {
     return vault->quarantined;

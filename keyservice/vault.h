@@ -39,6 +39,11 @@ const char *hk_vault_data(const struct hk_vault *vault) HK_CHECK; /* the directo
  * first leaf is the last head that the store has. Not while a service runs. */
 HK_CHECK enum hk_error hk_vault_adopt(const struct hk_vault_options *options, char reason[256]);
 
+/* `halfkeyd replace-ring`: erases the ring-Pedersen modulus and all set-ups; the service makes a new one when
+ * a device asks, and devices take it, signed and proved. HK_CONFLICT in quarantine. Not while a service runs.
+ */
+HK_CHECK enum hk_error hk_vault_replace_ring(const struct hk_vault_options *options, char reason[256]);
+
 /* `halfkeyd check`: reads everything and changes nothing: service keys, headers, every slot, every sealed
  * half, the database's own consistency, every account's log from its first leaf. Calls `say` for each finding
  * (a remark, or a problem) and writes the number of problems. Not while a service runs. Returns an error only

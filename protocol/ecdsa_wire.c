@@ -30,6 +30,17 @@ static void get(void *out, const uint8_t **at, size_t size)
     *at += size;
 }
 
+void hk_ecdsa_ring_statement(uint8_t out[HK_HASH_BYTES], const struct hk_ring *ring, uint64_t bits)
+{
+    struct hk_hash hash;
+    uint8_t name[HK_NAME_BYTES];
+    hk_ring_name(name, ring);
+    hk_hash_init(&hash, "ecdsa/ring", 2);
+    hk_hash_add(&hash, name, sizeof(name));
+    hk_hash_add_u64(&hash, bits);
+    hk_hash_final(&hash, out);
+}
+
 void hk_ecdsa_setup_transcript(uint8_t transcript[HK_NAME_BYTES], const struct hk_ecdsa_place *place,
                                const struct hk_point *service_point, const struct hk_point *public_key)
 {

@@ -22,6 +22,11 @@
 #define HK_ECDSA_SETUP_WIRE_BYTES(n_bytes) (3 * (n_bytes) + HK_ECDSA_SETUP_BYTES(n_bytes))
 #define HK_ECDSA_SETUP_WIRE_BYTES_MAX HK_ECDSA_SETUP_WIRE_BYTES(HK_PAILLIER_N_BYTES_MAX)
 
+/* What the service's identity key signs of its ring: H("ecdsa/ring", H("ring", ...), u64be bits of the
+ * Paillier keys of its set-ups). Only what is signed so is taken by a device, the first time and in place of
+ * another ring. */
+void hk_ecdsa_ring_statement(uint8_t out[HK_HASH_BYTES], const struct hk_ring *ring, uint64_t bits);
+
 /* The transcript of a set-up: it belongs to one half of one device at one epoch.
  * H("ecdsa/setup-run", account, serial, key id, epoch, S, X). */
 void hk_ecdsa_setup_transcript(uint8_t transcript[HK_NAME_BYTES], const struct hk_ecdsa_place *place,

@@ -194,8 +194,9 @@ enum hk_sign_kind {
       0, B(HK_F_LEAVES), 0)                                                                                  \
     X(HK_OP_SUSPEND, 40, "suspend", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)                                       \
     X(HK_OP_RESUME, 41, "resume", HK_ADMIN, B(HK_F_DEVICE), 0, 0, 0)                                         \
-    /* no RING: it is being made, ask again */                                                               \
-    X(HK_OP_ECDSA_RING, 42, "ecdsa-ring", HK_ANY_DEVICE, 0, 0, 0, B(HK_F_RING))                              \
+    /* no RING: it is being made, ask again; SIZE: bits of the Paillier keys, SIGNATURE: over both */        \
+    X(HK_OP_ECDSA_RING, 42, "ecdsa-ring", HK_ANY_DEVICE, 0, 0, 0,                                            \
+      B(HK_F_RING) | B(HK_F_SIZE) | B(HK_F_SIGNATURE))                                                       \
     X(HK_OP_ECDSA_SETUP, 43, "ecdsa-setup", HK_ANY_DEVICE, B(HK_F_KEY), 0, B(HK_F_SETUP), 0)                 \
     /* TRANSCRIPT names the pair as the device has it; STEP 1: m is in the commitment, 2: it is not */       \
     X(HK_OP_ECDSA_COMMIT, 44, "ecdsa-commit", HK_ANY_DEVICE,                                                 \

@@ -12,216 +12,163 @@
 
 #include "crypto/random.h"
 #include "keyservice/vault_parts.h"
-#include "tests/support/client_ecdsa.h"
+#include "tests/support/ecdsa_service.h"
 
-static struct hk_test_service service;
-static struct hk_test_device laptop, phone;
-static struct hk_test_ecdsa run, other;
+static struct hk_test_ecdsa_service world;
 
 static int set_up(void **state)
 {
     (void)state;
-    memset(&service, 0, sizeof(service));
-    memset(&run, 0, sizeof(run));
-    memset(&other, 0, sizeof(other));
-    hk_test_service_start(&service, false);
-    hk_test_device_init(&laptop, &service);
-    hk_test_device_init(&phone, &service);
+    hk_ecdsa_service_start(&world, NULL);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    hk_test_device_end(&laptop);
-    hk_test_device_end(&phone);
-    hk_test_service_end(&service);
+    hk_ecdsa_service_end(&world);
     return 0;
-}
-
-static struct hk_test_key *key_of(struct hk_test_device *device)
-{
-    for (size_t i = 0; i < device->key_count; i++) {
-        if (device->key[i].suite->id == HK_SUITE_SECP256K1_ECDSA) {
-            return &device->key[i];
-        }
-    }
-    fail();
-    return NULL;
-}
-
-/* An account with one key for ECDSA and its set-up in `run`. */
-static struct hk_test_key *begin(void)
-{
-    assert_int_equal(hk_test_init(&laptop), HK_OK);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_SECP256K1_ECDSA, "coins"), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
-    struct hk_test_key *key = key_of(&laptop);
-    assert_int_equal(hk_test_ecdsa_ring(&laptop, &run), HK_OK);
-    assert_int_equal(hk_test_ecdsa_setup(&laptop, key, &run), HK_OK);
-    return key;
-}
-
-static void assert_signs(struct hk_test_device *device, struct hk_test_ecdsa *with)
-{
-    assert_int_equal(hk_test_ecdsa_sign(device, key_of(device), with), HK_OK);
-    assert_int_equal(hk_ecdsa_verify(&with->pair.public_key, with->digest, with->result.signature, true),
-                     HK_OK);
 }
 
 static void signs_in_both_modes_and_after_a_restart(void **state)
 {
     (void)state;
-    struct hk_test_key *key = begin();
+    struct hk_test_key *key = hk_ecdsa_service_begin(&world);
     for (int i = 0; i < 3; i++) {
-        assert_signs(&laptop, &run);
+        hk_ecdsa_assert_signs(&world.laptop, &world.run);
     }
-    run.next = true; /* each answer brings the next offer: one round trip a signature */
-    assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &run, true), HK_OK);
+    world.run.next = true; /* each answer brings the next offer: one round trip a signature */
+    assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.run, true), HK_OK);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-        assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_OK);
-        run.nonce = run.next_nonce;
-        run.offer = run.next_offer;
-        hk_random(run.digest, sizeof(run.digest));
+        assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+        assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run), HK_OK);
+        world.run.nonce = world.run.next_nonce;
+        world.run.offer = world.run.next_offer;
+        hk_random(world.run.digest, sizeof(world.run.digest));
     }
-    run.next = false;
-    assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-    hk_test_hang_up(&laptop);
-    hk_test_service_kill(&service);
-    hk_test_service_restart(&service);
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_UNKNOWN_RUN); /* slots die with the process */
-    struct hk_ring before = run.pair.ring;
-    assert_int_equal(hk_test_ecdsa_ring(&laptop, &run), HK_OK);
-    assert_memory_equal(&before, &run.pair.ring, sizeof(before));
-    assert_signs(&laptop, &run);
+    world.run.next = false;
+    assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+    hk_test_hang_up(&world.laptop);
+    hk_test_service_kill(&world.service);
+    hk_test_service_restart(&world.service);
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run),
+                     HK_UNKNOWN_RUN); /* slots die with the process */
+    struct hk_ring before = world.run.pair.ring;
+    assert_int_equal(hk_test_ecdsa_ring(&world.laptop, &world.run), HK_OK);
+    assert_memory_equal(&before, &world.run.pair.ring, sizeof(before));
+    hk_ecdsa_assert_signs(&world.laptop, &world.run);
 }
 
 static void a_slot_serves_once_whatever_came_of_it(void **state)
 {
     (void)state;
-    struct hk_test_key *key = begin();
-    assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &run, false), HK_OK);
-    assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_OK);
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_UNKNOWN_RUN);
-    assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &run, false), HK_OK);
-    assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-    run.request.proof[700] ^= 1;
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_BAD_PROOF);
-    run.request.proof[700] ^= 1;
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_UNKNOWN_RUN);
-    assert_signs(&laptop, &run); /* and no pair is ever locked */
+    struct hk_test_key *key = hk_ecdsa_service_begin(&world);
+    assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.run, false), HK_OK);
+    assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run), HK_OK);
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run), HK_UNKNOWN_RUN);
+    assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.run, false), HK_OK);
+    assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+    world.run.request.proof[700] ^= 1;
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run), HK_BAD_PROOF);
+    world.run.request.proof[700] ^= 1;
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run), HK_UNKNOWN_RUN);
+    hk_ecdsa_assert_signs(&world.laptop, &world.run); /* and no pair is ever locked */
 }
 
 static void a_pair_has_four_slots_and_the_oldest_makes_room(void **state)
 {
     (void)state;
-    struct hk_test_key *key = begin();
-    assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &run, false), HK_OK);
-    assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-    other = run;
+    struct hk_test_key *key = hk_ecdsa_service_begin(&world);
+    assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.run, false), HK_OK);
+    assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+    world.other = world.run;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &other, false), HK_OK);
+        assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.other, false), HK_OK);
     }
-    other = run;
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &other), HK_OK); /* the fourth back */
-    assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &run, false), HK_OK);
-    assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-    other = run;
+    world.other = world.run;
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.other), HK_OK); /* the fourth back */
+    assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.run, false), HK_OK);
+    assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+    world.other = world.run;
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &other, false), HK_OK);
+        assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.other, false), HK_OK);
     }
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key, &run), HK_UNKNOWN_RUN);
-}
-
-static void refresh(struct hk_test_device *device, struct hk_test_ecdsa *with)
-{
-    static struct hk_test_epoch next;
-    hk_random(next.seed, sizeof(next.seed));
-    assert_int_equal(hk_test_refresh(device, &next), HK_OK);
-    hk_test_ecdsa_shift(device, key_of(device), &next, with);
-    hk_test_hang_up(device);
-    assert_int_equal(hk_test_confirm(device, &next), HK_OK);
-    hk_test_adopt(device, &next);
-    hk_test_ecdsa_name(device, key_of(device), with);
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, key, &world.run), HK_UNKNOWN_RUN);
 }
 
 static void shifts_and_full_refreshes_follow_each_other(void **state)
 {
     (void)state;
-    struct hk_test_key *key = begin();
+    struct hk_test_key *key = hk_ecdsa_service_begin(&world);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(hk_test_ecdsa_commit(&laptop, key, &run, true), HK_OK);
-        assert_int_equal(hk_test_ecdsa_request(key, &run), HK_OK);
-        other = run;
-        refresh(&laptop, &run);
-        assert_int_not_equal(hk_test_ecdsa_send(&laptop, key, &other), HK_OK); /* a slot of the old epoch */
-        assert_signs(&laptop, &run);
+        assert_int_equal(hk_test_ecdsa_commit(&world.laptop, key, &world.run, true), HK_OK);
+        assert_int_equal(hk_test_ecdsa_request(key, &world.run), HK_OK);
+        world.other = world.run;
+        hk_ecdsa_service_refresh(&world.laptop, &world.run);
+        assert_int_not_equal(hk_test_ecdsa_send(&world.laptop, key, &world.other),
+                             HK_OK); /* a slot of the old epoch */
+        hk_ecdsa_assert_signs(&world.laptop, &world.run);
     }
-    other = run;
-    assert_int_equal(hk_test_ecdsa_setup(&laptop, key, &run), HK_OK);
-    assert_memory_not_equal(run.pair.paillier.n, other.pair.paillier.n, 256);
-    assert_int_equal(hk_test_ecdsa_sign(&laptop, key, &other), HK_CONFLICT); /* says that it is another */
-    assert_signs(&laptop, &run);
-    refresh(&laptop, &run);
-    assert_signs(&laptop, &run);
+    world.other = world.run;
+    assert_int_equal(hk_test_ecdsa_setup(&world.laptop, key, &world.run), HK_OK);
+    assert_memory_not_equal(world.run.pair.paillier.n, world.other.pair.paillier.n, 256);
+    assert_int_equal(hk_test_ecdsa_sign(&world.laptop, key, &world.other),
+                     HK_CONFLICT); /* says that it is another */
+    hk_ecdsa_assert_signs(&world.laptop, &world.run);
+    hk_ecdsa_service_refresh(&world.laptop, &world.run);
+    hk_ecdsa_assert_signs(&world.laptop, &world.run);
 }
 
 static void a_set_up_waits_for_a_refresh_to_end(void **state)
 {
     (void)state;
     static struct hk_test_epoch next;
-    struct hk_test_key *key = begin();
+    struct hk_test_key *key = hk_ecdsa_service_begin(&world);
     hk_random(next.seed, sizeof(next.seed));
-    assert_int_equal(hk_test_refresh(&laptop, &next), HK_OK);
-    hk_test_hang_up(&laptop);
-    assert_int_equal(hk_test_ecdsa_setup(&laptop, key, &other), HK_LOCKED);
-}
-
-static struct hk_test_enrolment enrolment;
-
-static void enrol_phone(void)
-{
-    assert_int_equal(hk_test_enrol(&laptop, &phone, &enrolment, 0), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, &phone), HK_OK);
-    assert_int_equal(hk_test_ecdsa_ring(&phone, &other), HK_OK);
-    assert_int_equal(hk_test_ecdsa_setup(&phone, key_of(&phone), &other), HK_OK);
+    assert_int_equal(hk_test_refresh(&world.laptop, &next), HK_OK);
+    hk_test_hang_up(&world.laptop);
+    assert_int_equal(hk_test_ecdsa_setup(&world.laptop, key, &world.other), HK_LOCKED);
 }
 
 static void every_device_has_a_paillier_key_of_its_own(void **state)
 {
     (void)state;
-    begin();
-    enrol_phone();
-    assert_memory_not_equal(run.pair.paillier.n, other.pair.paillier.n, 256);
-    assert_memory_equal(&run.pair.public_key, &other.pair.public_key, sizeof(run.pair.public_key));
-    assert_signs(&phone, &other);
-    assert_signs(&laptop, &run);
+    hk_ecdsa_service_begin(&world);
+    hk_ecdsa_service_enrol(&world);
+    assert_memory_not_equal(world.run.pair.paillier.n, world.other.pair.paillier.n, 256);
+    assert_memory_equal(&world.run.pair.public_key, &world.other.pair.public_key,
+                        sizeof(world.run.pair.public_key));
+    hk_ecdsa_assert_signs(&world.phone, &world.other);
+    hk_ecdsa_assert_signs(&world.laptop, &world.run);
     /* One's set-up is of no use to the other, nor is its slot. */
-    assert_int_equal(hk_test_ecdsa_sign(&phone, key_of(&phone), &run), HK_CONFLICT);
-    assert_int_equal(hk_test_ecdsa_commit(&phone, key_of(&phone), &other, false), HK_OK);
-    assert_int_equal(hk_test_ecdsa_request(key_of(&phone), &other), HK_OK);
-    memcpy(other.pair.name, run.pair.name, HK_NAME_BYTES);
-    assert_int_equal(hk_test_ecdsa_send(&laptop, key_of(&laptop), &other), HK_UNKNOWN_RUN);
+    assert_int_equal(hk_test_ecdsa_sign(&world.phone, hk_ecdsa_key_of(&world.phone), &world.run),
+                     HK_CONFLICT);
+    assert_int_equal(hk_test_ecdsa_commit(&world.phone, hk_ecdsa_key_of(&world.phone), &world.other, false),
+                     HK_OK);
+    assert_int_equal(hk_test_ecdsa_request(hk_ecdsa_key_of(&world.phone), &world.other), HK_OK);
+    memcpy(world.other.pair.name, world.run.pair.name, HK_NAME_BYTES);
+    assert_int_equal(hk_test_ecdsa_send(&world.laptop, hk_ecdsa_key_of(&world.laptop), &world.other),
+                     HK_UNKNOWN_RUN);
 }
 
 static void keys_of_other_suites_are_refused(void **state)
 {
     (void)state;
-    begin();
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_SECP256K1_SCHNORR, "taproot"), HK_OK);
-    for (size_t i = 0; i < laptop.key_count; i++) {
-        if (laptop.key[i].suite->id == HK_SUITE_SECP256K1_SCHNORR) {
+    hk_ecdsa_service_begin(&world);
+    assert_int_equal(hk_test_keygen(&world.laptop, HK_SUITE_SECP256K1_SCHNORR, "taproot"), HK_OK);
+    for (size_t i = 0; i < world.laptop.key_count; i++) {
+        if (world.laptop.key[i].suite->id == HK_SUITE_SECP256K1_SCHNORR) {
             struct hk_message request, answer;
-            hk_test_request(&request, HK_OP_ECDSA_SETUP, &laptop);
-            hk_message_set_bytes(&request, HK_F_KEY, laptop.key[i].id, HK_ID_BYTES);
-            assert_int_equal(hk_test_call(&laptop, &request, &answer), HK_WRONG_PURPOSE);
+            hk_test_request(&request, HK_OP_ECDSA_SETUP, &world.laptop);
+            hk_message_set_bytes(&request, HK_F_KEY, world.laptop.key[i].id, HK_ID_BYTES);
+            assert_int_equal(hk_test_call(&world.laptop, &request, &answer), HK_WRONG_PURPOSE);
         }
     }
     uint8_t signature[64];
-    assert_int_equal(hk_test_sign(&laptop, key_of(&laptop), HK_SIGN_RAW, "x", 1, signature),
-                     HK_WRONG_PURPOSE);
+    assert_int_equal(
+        hk_test_sign(&world.laptop, hk_ecdsa_key_of(&world.laptop), HK_SIGN_RAW, "x", 1, signature),
+        HK_WRONG_PURPOSE);
 }
 
 /* -- with the real stores -- */
@@ -232,7 +179,7 @@ static enum hk_error steal(const struct hk_test_device *device, struct hk_scalar
                            size_t *size)
 {
     char data[128];
-    (void)snprintf(data, sizeof(data), "%s/data", service.directory);
+    (void)snprintf(data, sizeof(data), "%s/data", world.service.directory);
     struct hk_vault_options options = {.data = data};
     struct hk_vault *vault;
     struct hk_txn *txn;
@@ -243,8 +190,8 @@ static enum hk_error steal(const struct hk_test_device *device, struct hk_scalar
     assert_int_equal(hk_store_read_begin(hk_vault_store(vault), &txn), HK_OK);
     enum hk_error error = hk_store_get_device(txn, device->serial, &row);
     if (error == HK_OK) {
-        error = hk_store_get_key(txn, device->account, key_of((struct hk_test_device *)(uintptr_t)device)->id,
-                                 &key);
+        error = hk_store_get_key(txn, device->account,
+                                 hk_ecdsa_key_of((struct hk_test_device *)(uintptr_t)device)->id, &key);
     }
     if (error == HK_OK) {
         error = hk_store_get_half(txn, &row, &key, half);
@@ -290,56 +237,64 @@ static void old_device_and_stolen_store_give_the_key_only_before_a_full_refresh(
     struct hk_scalar half, device_half;
     uint8_t stored[HK_STORE_ECDSA_MAX];
     size_t size;
-    struct hk_test_key *key = begin();
+    struct hk_test_key *key = hk_ecdsa_service_begin(&world);
     device_half = key->half;
-    other = run; /* the old device: d, N, C */
-    hk_test_hang_up(&laptop);
-    assert_int_equal(hk_test_service_stop(&service), 0);
-    assert_int_equal(steal(&laptop, &half, stored, &size), HK_OK);
-    assert_true(opens(&other, &device_half, stored, size)); /* what collusion always gives, at one epoch */
-    hk_test_service_restart(&service);
-    refresh(&laptop, &run); /* a shift: the halves do not fit, but the Paillier key is the same */
-    hk_test_hang_up(&laptop);
-    assert_int_equal(hk_test_service_stop(&service), 0);
-    assert_int_equal(steal(&laptop, &half, stored, &size), HK_OK);
-    assert_true(opens(&other, &device_half, stored, size)); /* docs/ecdsa.md: a shift is not proactive */
-    hk_test_service_restart(&service);
-    assert_int_equal(hk_test_ecdsa_setup(&laptop, key, &run), HK_OK);
-    hk_test_hang_up(&laptop);
-    assert_int_equal(hk_test_service_stop(&service), 0);
-    assert_int_equal(steal(&laptop, &half, stored, &size), HK_OK);
-    assert_false(opens(&other, &device_half, stored, size)); /* full: nothing */
+    world.other = world.run; /* the old device: d, N, C */
+    hk_test_hang_up(&world.laptop);
+    assert_int_equal(hk_test_service_stop(&world.service), 0);
+    assert_int_equal(steal(&world.laptop, &half, stored, &size), HK_OK);
+    assert_true(
+        opens(&world.other, &device_half, stored, size)); /* what collusion always gives, at one epoch */
+    hk_test_service_restart(&world.service);
+    hk_ecdsa_service_refresh(
+        &world.laptop, &world.run); /* a shift: the halves do not fit, but the Paillier key is the same */
+    hk_test_hang_up(&world.laptop);
+    assert_int_equal(hk_test_service_stop(&world.service), 0);
+    assert_int_equal(steal(&world.laptop, &half, stored, &size), HK_OK);
+    assert_true(
+        opens(&world.other, &device_half, stored, size)); /* docs/ecdsa.md: a shift is not proactive */
+    hk_test_service_restart(&world.service);
+    assert_int_equal(hk_test_ecdsa_setup(&world.laptop, key, &world.run), HK_OK);
+    hk_test_hang_up(&world.laptop);
+    assert_int_equal(hk_test_service_stop(&world.service), 0);
+    assert_int_equal(steal(&world.laptop, &half, stored, &size), HK_OK);
+    assert_false(opens(&world.other, &device_half, stored, size)); /* full: nothing */
     struct hk_scalar x;
     struct hk_point point;
     hk_secp256k1.scalar_add(&x, &half, &device_half);
     hk_secp256k1.base_mul(&point, &x);
-    assert_false(hk_point_equal(&hk_secp256k1, &point, &run.pair.public_key));
-    hk_test_service_restart(&service);
+    assert_false(hk_point_equal(&hk_secp256k1, &point, &world.run.pair.public_key));
+    hk_test_service_restart(&world.service);
 }
 
 static void revoked_device_and_stolen_store_give_nothing(void **state)
 {
     (void)state;
-    struct hk_message request, answer;
     struct hk_scalar half;
     uint8_t stored[HK_STORE_ECDSA_MAX];
     size_t size;
-    begin();
-    enrol_phone();
-    assert_signs(&phone, &other);
-    assert_int_equal(hk_test_ecdsa_commit(&phone, key_of(&phone), &other, true), HK_OK);
-    assert_int_equal(hk_test_ecdsa_request(key_of(&phone), &other), HK_OK);
-    hk_test_request(&request, HK_OP_REVOKE, &laptop);
-    hk_message_set_bytes(&request, HK_F_CERTIFICATE, enrolment.certificate, enrolment.certificate_size);
-    assert_int_equal(hk_test_call(&laptop, &request, &answer), HK_OK);
-    assert_int_not_equal(hk_test_ecdsa_send(&phone, key_of(&phone), &other), HK_OK);
-    hk_test_hang_up(&laptop);
-    hk_test_hang_up(&phone);
-    assert_int_equal(hk_test_service_stop(&service), 0);
-    assert_int_not_equal(steal(&phone, &half, stored, &size), HK_OK);
-    assert_int_equal(steal(&laptop, &half, stored, &size), HK_OK); /* the thief can open what is there */
-    assert_false(opens(&other, &key_of(&phone)->half, stored, size));
-    hk_test_service_restart(&service);
+    hk_ecdsa_service_begin(&world);
+    hk_ecdsa_service_enrol(&world);
+    hk_ecdsa_assert_signs(&world.phone, &world.other);
+    assert_int_equal(hk_test_ecdsa_commit(&world.phone, hk_ecdsa_key_of(&world.phone), &world.other, true),
+                     HK_OK);
+    assert_int_equal(hk_test_ecdsa_request(hk_ecdsa_key_of(&world.phone), &world.other), HK_OK);
+    assert_int_equal(hk_ecdsa_service_revoke(&world), HK_OK);
+    assert_int_not_equal(hk_test_ecdsa_send(&world.phone, hk_ecdsa_key_of(&world.phone), &world.other),
+                         HK_OK);
+    hk_test_hang_up(&world.laptop);
+    hk_test_hang_up(&world.phone);
+    assert_int_equal(hk_test_service_stop(&world.service), 0);
+    assert_int_not_equal(steal(&world.phone, &half, stored, &size), HK_OK);
+    assert_int_equal(steal(&world.laptop, &half, stored, &size), HK_NOT_FOUND); /* full refresh, forced */
+    hk_test_service_restart(&world.service);
+    assert_int_equal(hk_test_ecdsa_setup(&world.laptop, hk_ecdsa_key_of(&world.laptop), &world.run), HK_OK);
+    hk_test_hang_up(&world.laptop);
+    assert_int_equal(hk_test_service_stop(&world.service), 0);
+    assert_int_equal(steal(&world.laptop, &half, stored, &size),
+                     HK_OK); /* the thief can open what is there */
+    assert_false(opens(&world.other, &hk_ecdsa_key_of(&world.phone)->half, stored, size));
+    hk_test_service_restart(&world.service);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 #include "tests/support/client_ecdsa.h"
 
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -29,7 +30,14 @@ enum hk_error hk_test_ecdsa_ring(struct hk_test_device *device, struct hk_test_e
         return error;
     }
     const uint8_t *ring = answer.value[HK_F_RING].data;
+    uint8_t statement[HK_HASH_BYTES];
+    run->bits = answer.value[HK_F_SIZE].number;
     assert_int_equal(hk_ring_decode(&run->pair.ring, ring), HK_OK);
+    hk_ecdsa_ring_statement(statement, &run->pair.ring, run->bits);
+    if (crypto_sign_verify_detached(answer.value[HK_F_SIGNATURE].data, statement, sizeof(statement),
+                                    device->identity) != 0) {
+        return HK_BAD_SIGNATURE;
+    }
     return hk_ring_verify(&run->pair.ring, ring + HK_RING_PUBLIC_BYTES);
 }
 
@@ -133,7 +141,8 @@ enum hk_error hk_test_ecdsa_send(struct hk_test_device *device, const struct hk_
     if (error != HK_OK) {
         return error;
     }
-    if (run->next) {
+    run->has_next_offer = hk_message_has(&answer, HK_F_OFFER);
+    if (run->has_next_offer) {
         hk_ecdsa_offer_decode(&run->next_offer, answer.value[HK_F_OFFER].data);
     }
     hk_ecdsa_answer_decode(&run->answer, answer.value[HK_F_ECDSA].data);

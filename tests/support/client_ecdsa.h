@@ -21,9 +21,12 @@ struct hk_test_ecdsa {
     bool next; /* set before _sign: ask for the offer of a prepared signature with it */
     struct hk_ecdsa_nonce next_nonce;
     struct hk_ecdsa_offer next_offer;
+    bool has_next_offer;
+    uint64_t bits; /* of Paillier keys, as the service signed it with the ring */
 };
 
-/* Asks for the ring (waiting until it is made) and checks its proof; asks for a set-up and checks it. */
+/* Asks for the ring (waiting until it is made) and checks signature (HK_BAD_SIGNATURE) and proof; asks for a
+ * set-up and checks it. */
 enum hk_error hk_test_ecdsa_ring(struct hk_test_device *device, struct hk_test_ecdsa *run);
 enum hk_error hk_test_ecdsa_setup(struct hk_test_device *device, const struct hk_test_key *key,
                                   struct hk_test_ecdsa *run);

@@ -145,6 +145,9 @@ static enum hk_error fetch(struct hk_test_device *device, struct hk_test_enrolme
         device->key[device->key_count++] = key;
         hk_enrol_prove(enrolment->proofs[i], key.suite->group, enrolment->transcript, key.id, &key.half);
     }
+    if (error == HK_OK) {
+        memcpy(device->identity, answer.value[HK_F_IDENTITY].data, 32);
+    }
     enrolment->count = parts->count;
     return error;
 }
