@@ -127,6 +127,18 @@ HK_CHECK enum hk_error hk_account_sign_revocation(struct hk_core *core, const ui
  * newer one. */
 typedef enum hk_error (*hk_profile_change)(void *argument, struct hk_profile *profile);
 HK_CHECK enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument);
+/* The same with a profile that no longer lists this key, which the service erases in the transaction that
+ * puts it; the half here goes with the profile. */
+HK_CHECK enum hk_error hk_core_delete_key(struct hk_core *core, const uint8_t id[HK_ID_BYTES]);
+
+/* The attachment of a key that came in another one's place (op_rotate.c, device/rotation.h); size 0 if it did
+ * not. HK_NOT_FOUND if the old key is gone. */
+#define HK_ROTATION_ATTACHMENT_MAX 512
+HK_CHECK enum hk_error hk_core_link_key(struct hk_core *core, const struct hk_state_key *key,
+                                        uint8_t out[HK_ROTATION_ATTACHMENT_MAX], size_t *size);
+/* Makes the key whose place, suite and name are given (op_key.c). Gate alone. */
+HK_CHECK enum hk_error hk_core_make_successor(struct hk_op_call *call, const struct hk_state_key *old,
+                                              const char *name);
 
 /* Fetches the service's profile and, if it is a newer one, verifies and stores it (op_object.c); *changed
  * tells. One that hk_state_take_profile does not take leaves everything as it was: HK_CONFLICT,
@@ -170,6 +182,9 @@ enum hk_error hk_op_stop(struct hk_op_call *call);
 enum hk_error hk_op_init(struct hk_op_call *call);
 enum hk_error hk_op_key_create(struct hk_op_call *call);
 enum hk_error hk_op_key_import(struct hk_op_call *call);
+enum hk_error hk_op_key_delete(struct hk_op_call *call);
+enum hk_error hk_op_key_rotate(struct hk_op_call *call);
+enum hk_error hk_op_key_link(struct hk_op_call *call);
 enum hk_error hk_op_key_list(struct hk_op_call *call);
 enum hk_error hk_op_key_public(struct hk_op_call *call);
 enum hk_error hk_op_agree(struct hk_op_call *call);

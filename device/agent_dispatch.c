@@ -39,10 +39,13 @@
     X(HK_AGENT_DEVICE_SUSPEND, hk_op_device_suspend, ALONE)                                                  \
     X(HK_AGENT_DEVICE_RESUME, hk_op_device_resume, ALONE)                                                    \
     X(HK_AGENT_LOG_AGAINST, hk_op_log_against, SHARED)                                                       \
+    X(HK_AGENT_KEY_DELETE, hk_op_key_delete, ALONE)                                                          \
+    X(HK_AGENT_KEY_ROTATE, hk_op_key_rotate, ALONE)                                                          \
+    X(HK_AGENT_KEY_LINK, hk_op_key_link, SHARED_OFFLINE)                                                     \
     X(HK_AGENT_ATTACH, hk_op_attach, ALONE)                                                                  \
     X(HK_AGENT_ATTACHMENT, hk_op_attachment, SHARED_OFFLINE)
 
-#define ROW_COUNT (HK_AGENT_ATTACHMENT + 1)
+#define ROW_COUNT 64 /* above every number of HK_AGENT_OPS */
 
 /* What an operation needs: from the table of agent_protocol.h. */
 struct row {

@@ -165,6 +165,13 @@ enum hk_agent_state {
     /* CODE: another device's head (head_text.h) -> this one's, as LOG_VERIFY, and in COUNT the entries of   \
      * the other's, once one of the two is proved to extend the other */                                     \
     X(HK_AGENT_LOG_AGAINST, 27, "log --against", 'U', B(HK_A_CODE))                                          \
+    /* KEY -> nothing. Erases it at the service and here, and takes it out of the profile */                 \
+    X(HK_AGENT_KEY_DELETE, 28, "key delete", 'A', B(HK_A_KEY))                                               \
+    /* KEY NAME (of the new key) -> PUBLIC CREATED SUITE. A new key with a signed link from the old one */   \
+    X(HK_AGENT_KEY_ROTATE, 29, "key rotate", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                \
+    /* KEY -> MESSAGE (the statement of the link, as text), [SIGNATURE] by the old key, SUITE of the old one \
+     */                                                                                                      \
+    X(HK_AGENT_KEY_LINK, 30, "key link", 'U', B(HK_A_KEY))                                                   \
     /* KEY NAME [ATTACHMENT] -> nothing. Puts a key's public attachment of that name into the profile, or    \
      * takes it away. */                                                                                     \
     X(HK_AGENT_ATTACH, 36, "gpg setup", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                     \

@@ -14,6 +14,9 @@ int hk_cmd_key_create(const struct hk_call *call);
 int hk_cmd_key_list(const struct hk_call *call);
 int hk_cmd_key_export(const struct hk_call *call);
 int hk_cmd_key_import(const struct hk_call *call);
+int hk_cmd_key_rotate(const struct hk_call *call);
+int hk_cmd_key_link(const struct hk_call *call);
+int hk_cmd_key_delete(const struct hk_call *call);
 int hk_cmd_agree(const struct hk_call *call);
 int hk_cmd_encrypt(const struct hk_call *call);
 int hk_cmd_decrypt(const struct hk_call *call);
@@ -60,6 +63,9 @@ void hk_print_identity(FILE *file, const uint8_t account[HK_ACCOUNT_BYTES],
 HK_CHECK int hk_find_key(struct hk_console *console, const char *name, struct hk_agent_key_row *row);
 /* The account's whole name, of an unlocked agent. */
 HK_CHECK int hk_find_account(struct hk_console *console, uint8_t account[HK_ACCOUNT_BYTES]);
+
+/* Prints the key that was just made: what other people are given, or all of it with --json. */
+void hk_print_made(const struct hk_console *console, const char *name, uint64_t suite);
 
 /* Makes a key (HK_AGENT_KEY_CREATE). */
 HK_CHECK int hk_make_key(struct hk_console *console, const char *name, uint64_t suite);

@@ -39,7 +39,7 @@ static const char *public_text(char out[HK_KEY_TEXT_MAX], uint64_t suite, const 
     }
 }
 
-static void print_made(const struct hk_console *console, const char *name, uint64_t suite)
+void hk_print_made(const struct hk_console *console, const char *name, uint64_t suite)
 {
     const struct hk_agent_message *answer = hk_console_answer(console);
     const uint8_t *public = answer->value[HK_A_PUBLIC].data;
@@ -92,7 +92,7 @@ int hk_cmd_key_create(const struct hk_call *call)
     if (!status)
         status = hk_make_key(&console, name, suite->id);
     if (!status)
-        print_made(&console, name, suite->id);
+        hk_print_made(&console, name, suite->id);
     hk_console_close(&console);
     return status;
 }
@@ -310,7 +310,7 @@ static int import_key(struct hk_console *console, struct import *import, uint64_
     hk_wipe(&import->key, sizeof import->key);
     if (status)
         return status;
-    print_made(console, name, suite);
+    hk_print_made(console, name, suite);
     fprintf(stderr,
             "This key was whole before it came: every copy of the original is still the whole key. Destroy "
             "them.\n");

@@ -221,7 +221,8 @@ static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes e
             return error;
         }
     }
-    if (leaf->op == HK_OP_PROFILE_PUT && leaf->outcome == 0) {
+    bool puts = leaf->op == HK_OP_PROFILE_PUT || leaf->op == HK_OP_KEY_DELETE;
+    if (puts && leaf->outcome == 0) {
         audit->result->profiles++;
     }
     if (leaf->has_subject && leaf->outcome == 0) {

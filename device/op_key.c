@@ -21,6 +21,8 @@ struct making {
     uint8_t id[HK_ID_BYTES];
     uint64_t created;
     bool imported;
+    bool is_successor; /* of the key `successor_of`: key rotate */
+    uint8_t successor_of[HK_ID_BYTES];
     struct hk_scalar whole; /* of an import, until it is split */
     struct hk_keygen_device run;
     struct hk_keygen_result result;
@@ -63,6 +65,8 @@ static enum hk_error store_pending(struct hk_core *core, const struct making *ma
     memcpy(key->name, making->name, sizeof(key->name));
     key->created = making->created;
     key->imported = making->imported;
+    key->is_successor = making->is_successor;
+    memcpy(key->successor_of, making->successor_of, HK_ID_BYTES);
     key->state = HK_KEY_PENDING;
     memcpy(key->transcript, making->result.transcript, sizeof(key->transcript));
     memcpy(key->public_key, making->result.public_key, sizeof(key->public_key));
@@ -181,16 +185,38 @@ static size_t place_of(const struct hk_profile *profile, const uint8_t *id)
     return place;
 }
 
+/* What a new version lists: all active keys that the profile lacks, but of those that came in another one's
+ * place the one whose link is ready. */
+struct listing {
+    const struct hk_state *state;
+    bool has_successor;
+    uint8_t successor[HK_ID_BYTES];
+    uint8_t link[HK_ROTATION_ATTACHMENT_MAX];
+    size_t link_size;
+};
+
+static bool is_linked(const struct listing *listing, const struct hk_state_key *key)
+{
+    return listing->has_successor && memcmp(listing->successor, key->id, HK_ID_BYTES) == 0;
+}
+
+static bool is_wanted(const struct listing *listing, const struct hk_state_key *key)
+{
+    return key->state == HK_KEY_ACTIVE && key->purpose != HK_PURPOSE_ACCOUNT &&
+           (!key->is_successor || is_linked(listing, key));
+}
+
 /* Lists every active key that the profile lacks. */
 static enum hk_error list_keys(void *argument, struct hk_profile *profile)
 {
-    const struct hk_state *state = argument;
+    const struct listing *listing = argument;
+    const struct hk_state *state = listing->state;
     for (size_t i = 0; i < state->key_count; i++) {
         const struct hk_state_key *key = &state->key[i];
         size_t place = place_of(profile, key->id);
         bool listed =
             place < profile->key_count && memcmp(profile->keys[place].id, key->id, HK_ID_BYTES) == 0;
-        if (key->state != HK_KEY_ACTIVE || key->purpose == HK_PURPOSE_ACCOUNT || listed) {
+        if (!is_wanted(listing, key) || listed) {
             continue;
         }
         if (profile->key_count == HK_KEYS_MAX) {
@@ -208,20 +234,51 @@ static enum hk_error list_keys(void *argument, struct hk_profile *profile)
         slot->created = key->created;
         memcpy(slot->name, key->name, sizeof(slot->name));
         slot->imported = key->imported;
+        if (is_linked(listing, key)) {
+            slot->attachments = HK_BYTES(listing->link, listing->link_size);
+        }
     }
     return HK_OK;
 }
 
+/* *missing: some key is in no profile; the link of the first that needs one is made. The old key may be gone
+ * by now: then there is nobody to sign, and the new one is a key like any other. */
+static enum hk_error look(struct hk_core *core, struct listing *listing, bool *missing)
+{
+    enum hk_error error = HK_OK;
+    *missing = false;
+    for (size_t i = 0; i < core->state->key_count && error == HK_OK; i++) {
+        struct hk_state_key *key = &core->state->key[i];
+        if (key->state != HK_KEY_ACTIVE || key->profiled || key->purpose == HK_PURPOSE_ACCOUNT) {
+            continue;
+        }
+        *missing = true;
+        if (key->is_successor && !listing->has_successor) {
+            error = hk_core_link_key(core, key, listing->link, &listing->link_size);
+            if (error == HK_NOT_FOUND) {
+                key->is_successor = false;
+                error = HK_OK;
+            } else {
+                listing->has_successor = true;
+                memcpy(listing->successor, key->id, HK_ID_BYTES);
+            }
+        }
+    }
+    return error;
+}
+
 static enum hk_error publish(struct hk_core *core)
 {
-    bool missing = false;
-    for (size_t i = 0; i < core->state->key_count; i++) {
-        const struct hk_state_key *key = &core->state->key[i];
-        missing =
-            missing || (key->state == HK_KEY_ACTIVE && !key->profiled && key->purpose != HK_PURPOSE_ACCOUNT);
+    bool missing = core->state->role == HK_ROLE_ADMIN;
+    enum hk_error error = HK_OK;
+    for (size_t i = 0; missing && error == HK_OK && i <= HK_KEYS_MAX; i++) { /* one link a version */
+        struct listing listing = {.state = core->state};
+        error = look(core, &listing, &missing);
+        if (error == HK_OK && missing) {
+            error = hk_core_next_profile(core, list_keys, &listing);
+        }
     }
-    bool may = core->state->role == HK_ROLE_ADMIN;
-    return missing && may ? hk_core_next_profile(core, list_keys, core->state) : HK_OK;
+    return error;
 }
 
 enum hk_error hk_resume_keys(struct hk_core *core)
@@ -319,6 +376,24 @@ static enum hk_error make_and_answer(struct hk_op_call *call, struct making *mak
     making->suite->form(public_key, making->result.public_key);
     hk_agent_set_u64(call->answer, HK_A_CREATED, making->created);
     return hk_op_put(call, HK_A_PUBLIC, public_key, making->suite->form_bytes) ? HK_OK : HK_NO_MEMORY;
+}
+
+enum hk_error hk_core_make_successor(struct hk_op_call *call, const struct hk_state_key *old,
+                                     const char *name)
+{
+    struct making *making = hk_secret_new(sizeof(*making));
+    if (making == NULL) {
+        return HK_NO_MEMORY;
+    }
+    memcpy(making->name, name, strlen(name) + 1);
+    making->suite = hk_suite_by_id(old->suite);
+    making->is_successor = true;
+    memcpy(making->successor_of, old->id, HK_ID_BYTES);
+    enum hk_error error = hk_state_key_by_name(call->core->state, name) == NULL
+                              ? make_and_answer(call, making)
+                              : hk_op_fail(call, HK_EXISTS, "there is a key '%s' already", name);
+    hk_secret_free(making);
+    return error;
 }
 
 enum hk_error hk_op_key_create(struct hk_op_call *call)

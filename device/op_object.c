@@ -93,14 +93,18 @@ enum hk_error hk_core_follow_profile(struct hk_core *core, bool *changed)
     return error == HK_OK && *changed ? hk_core_save(core, "profile") : error;
 }
 
-static enum hk_error put(struct hk_core *core, const struct work *work)
+/* `removed`: NULL, or the key that the profile no longer lists. */
+static enum hk_error put(struct hk_core *core, const struct work *work, const uint8_t *removed)
 {
     struct hk_exchange *exchange;
     enum hk_error error = hk_exchange_new(&exchange, core->client);
     if (error != HK_OK) {
         return error;
     }
-    hk_exchange_start(exchange, HK_OP_PROFILE_PUT);
+    hk_exchange_start(exchange, removed != NULL ? HK_OP_KEY_DELETE : HK_OP_PROFILE_PUT);
+    if (removed != NULL) {
+        hk_message_set_bytes(&exchange->request, HK_F_KEY, removed, HK_ID_BYTES);
+    }
     hk_message_set_bytes(&exchange->request, HK_F_PROFILE, work->signed_profile, work->size);
     HK_SEAM("profile.put/before");
     error = hk_client_call(core->client, exchange);
@@ -168,7 +172,7 @@ static enum hk_error drop_revoked(struct hk_core *core, struct hk_profile *profi
 }
 
 static enum hk_error sign_and_put(struct hk_core *core, hk_profile_change change, void *argument,
-                                  struct work *work, bool again)
+                                  struct work *work, const uint8_t *removed, bool again)
 {
     size_t length;
     enum hk_error error = start_profile(core, &work->profile);
@@ -185,17 +189,18 @@ static enum hk_error sign_and_put(struct hk_core *core, hk_profile_change change
         error = hk_account_sign(core, HK_TYPE_PROFILE, HK_BYTES(work->payload, length), work->signed_profile,
                                 sizeof(work->signed_profile), &work->size);
     }
-    return error == HK_OK ? put(core, work) : error;
+    return error == HK_OK ? put(core, work, removed) : error;
 }
 
-enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument)
+static enum hk_error next_profile(struct hk_core *core, hk_profile_change change, void *argument,
+                                  const uint8_t *removed)
 {
     struct work *work = malloc(sizeof(*work));
     enum hk_error error = work != NULL ? fetch(core) : HK_NO_MEMORY;
     if (error == HK_OK) { /* an old profile that is shown instead of the latest ends here */
-        error = sign_and_put(core, change, argument, work, false);
+        error = sign_and_put(core, change, argument, work, removed, false);
         if (error == HK_CONFLICT) { /* ours lists a device that is revoked */
-            error = sign_and_put(core, change, argument, work, true);
+            error = sign_and_put(core, change, argument, work, removed, true);
         }
     }
     if (error == HK_OK) {
@@ -203,4 +208,29 @@ enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change chang
     }
     free(work);
     return error == HK_OK ? hk_core_save(core, "profile") : error;
+}
+
+enum hk_error hk_core_next_profile(struct hk_core *core, hk_profile_change change, void *argument)
+{
+    return next_profile(core, change, argument, NULL);
+}
+
+static enum hk_error unlist(void *argument, struct hk_profile *profile)
+{
+    const uint8_t *id = argument;
+    for (size_t i = 0; i < profile->key_count; i++) {
+        if (memcmp(profile->keys[i].id, id, HK_ID_BYTES) == 0) {
+            memmove(&profile->keys[i], &profile->keys[i + 1],
+                    (--profile->key_count - i) * sizeof(profile->keys[0]));
+            return HK_OK;
+        }
+    }
+    return HK_UNKNOWN_KEY; /* another administrator was faster */
+}
+
+enum hk_error hk_core_delete_key(struct hk_core *core, const uint8_t id[HK_ID_BYTES])
+{
+    uint8_t copy[HK_ID_BYTES];
+    memcpy(copy, id, sizeof(copy));
+    return next_profile(core, unlist, copy, copy);
 }

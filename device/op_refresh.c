@@ -66,7 +66,7 @@ static enum hk_error derive(struct hk_core *core, const struct hk_value *proofs)
     struct work *work = hk_secret_new(sizeof(*work));
     enum hk_error error = work != NULL ? load(core, work) : HK_NO_MEMORY;
     if (error == HK_OK && proofs->count != work->count) {
-        error = HK_BAD_PEER;
+        error = HK_CONFLICT; /* a key may have been deleted that this device does not know to be */
     }
     for (size_t i = 0; error == HK_OK && i < work->count; i++) {
         struct hk_state_key *key = work->key[i];
@@ -201,6 +201,26 @@ static enum hk_error confirm(struct hk_core *core)
     return error;
 }
 
+/* The service refreshes other keys than this device has. Nothing is stored of the answer, so the seed may be
+ * forgotten; with the keys that the profile lists it is begun anew. */
+static enum hk_error drop_deleted(struct hk_core *core)
+{
+    size_t count = core->state->key_count;
+    bool changed;
+    drop_next(core->state);
+    enum hk_error error = hk_core_follow_profile(core, &changed);
+    if (error == HK_OK) {
+        error = hk_state_drop_deleted(core->state);
+    }
+    if (error == HK_OK && core->state->key_count == count) {
+        error = HK_BAD_PEER;
+    }
+    if (error == HK_OK) {
+        error = hk_core_save(core, "refresh.drop");
+    }
+    return error == HK_OK ? HK_AGAIN : error;
+}
+
 enum hk_error hk_core_refresh(struct hk_core *core)
 {
     enum hk_error error = HK_AGAIN;
@@ -213,6 +233,9 @@ enum hk_error hk_core_refresh(struct hk_core *core)
             error = ask(core);
             if (error == HK_AGAIN) { /* a new half would be zero: another seed */
                 core->state->refresh.stage = HK_REFRESH_NONE;
+            }
+            if (error == HK_CONFLICT) {
+                error = drop_deleted(core);
             }
         }
         if (error == HK_OK && core->state->refresh.stage == HK_REFRESH_STORED) {

@@ -205,6 +205,7 @@ static void follow(struct hk_state *state, const struct hk_profile *profile)
             key->imported = profile->keys[i].imported;
             key->created = profile->keys[i].created;
             key->profiled = true;
+            key->is_successor = false;
         }
     }
     for (size_t i = 0; i < profile->device_count; i++) {
@@ -214,6 +215,41 @@ static void follow(struct hk_state *state, const struct hk_profile *profile)
         }
     }
     state->profile_version = profile->version;
+}
+
+static bool lists(const struct hk_profile *profile, const struct hk_state_key *key)
+{
+    for (size_t i = 0; i < profile->key_count; i++) {
+        if (memcmp(profile->keys[i].id, key->id, HK_ID_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A refresh under way covers the keys that there were: what it has stored has to stay together. */
+static void drop_unlisted(struct hk_state *state, const struct hk_profile *profile)
+{
+    for (size_t i = state->key_count; i > 0 && state->refresh.stage == HK_REFRESH_NONE; i--) {
+        struct hk_state_key *key = &state->key[i - 1];
+        if (key->profiled && key->purpose != HK_PURPOSE_ACCOUNT && !lists(profile, key)) {
+            hk_state_remove_key(state, key);
+        }
+    }
+}
+
+enum hk_error hk_state_drop_deleted(struct hk_state *state)
+{
+    struct hk_profile *profile = malloc(sizeof(*profile));
+    if (profile == NULL) {
+        return HK_NO_MEMORY;
+    }
+    enum hk_error error = hk_state_profile(state, profile);
+    if (error == HK_OK) {
+        drop_unlisted(state, profile);
+    }
+    free(profile);
+    return error == HK_NOT_FOUND ? HK_OK : error;
 }
 
 enum hk_error hk_state_take_profile(struct hk_state *state, const void *bytes, size_t size,
@@ -233,6 +269,7 @@ enum hk_error hk_state_take_profile(struct hk_state *state, const void *bytes, s
         memmove(state->profile, bytes, size);
         state->profile_size = size;
         follow(state, profile);
+        drop_unlisted(state, profile);
     }
     free(profile);
     return error == HK_OK && out != NULL ? hk_state_profile(state, out) : error;

@@ -60,6 +60,8 @@ struct hk_state_key {
     struct hk_scalar next_half;                     /* d', while a refresh is confirmed */
     uint8_t next_service_point[HK_POINT_BYTES_MAX]; /* S' */
     struct hk_state_ecdsa ecdsa;                    /* of suite secp256k1-ecdsa */
+    bool is_successor; /* came in the place of `successor_of` and is not profiled yet */
+    uint8_t successor_of[HK_ID_BYTES];
 };
 
 /* A refresh under way; 0: none. */
@@ -191,9 +193,13 @@ HK_CHECK enum hk_error hk_state_keep_certificate(struct hk_state *state, const u
 /* Verifies a signed profile and takes it over: HK_BAD_SIGNATURE, HK_BAD_ENCODING; HK_CONFLICT if it is older
  * than the one here, is another one of the same version, does not name the one before where it is the next,
  * names another service than this device's, or lists a device that this one knows to be revoked. Names and
- * `profiled` of keys follow it. `profile` (may be NULL) gets the decoded form; large, off the stack. */
+ * `profiled` of keys follow it, and keys that a profile listed and this one does not are wiped (while a
+ * refresh is under way, after it: hk_state_drop_deleted). `profile` (may be NULL) gets the decoded form;
+ * large, off the stack. */
 HK_CHECK enum hk_error hk_state_take_profile(struct hk_state *state, const void *bytes, size_t size,
                                              struct hk_profile *profile);
+/* Wipes the keys that the present profile no longer lists; nothing while a refresh is under way. */
+HK_CHECK enum hk_error hk_state_drop_deleted(struct hk_state *state);
 /* Decodes the profile that is here; HK_NOT_FOUND if there is none. */
 HK_CHECK enum hk_error hk_state_profile(const struct hk_state *state, struct hk_profile *out);
 

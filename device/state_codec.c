@@ -22,7 +22,7 @@ static void put_key(struct hk_cbor_writer *writer, const struct hk_state_key *ke
         return;
     }
     bool set_up = key->ecdsa.n_bytes != 0;
-    hk_cbor_put_map(writer, (refreshing ? 14u : 12u) + (set_up ? 3u : 0u));
+    hk_cbor_put_map(writer, (refreshing ? 14u : 12u) + (set_up ? 3u : 0u) + (key->is_successor ? 1u : 0u));
     hk_put_bytes_field(writer, 1, key->id, HK_ID_BYTES);
     hk_put_uint_field(writer, 2, key->suite);
     hk_put_uint_field(writer, 3, key->purpose);
@@ -43,6 +43,9 @@ static void put_key(struct hk_cbor_writer *writer, const struct hk_state_key *ke
         hk_put_bytes_field(writer, 15, key->ecdsa.n, key->ecdsa.n_bytes);
         hk_put_bytes_field(writer, 16, key->ecdsa.cipher, 2 * key->ecdsa.n_bytes);
         hk_put_uint_field(writer, 17, key->ecdsa.made);
+    }
+    if (key->is_successor) {
+        hk_put_bytes_field(writer, 18, key->successor_of, HK_ID_BYTES);
     }
 }
 
@@ -219,7 +222,7 @@ static void get_setup(struct hk_fields *fields, struct hk_state_ecdsa *setup)
 
 static void get_key(struct hk_cbor_reader *reader, struct hk_state_key *key, bool refreshing)
 {
-    struct hk_fields fields = hk_fields_begin(reader, 17);
+    struct hk_fields fields = hk_fields_begin(reader, 18);
     hk_fields_fixed(&fields, 1, key->id, HK_ID_BYTES);
     key->suite = hk_fields_uint(&fields, 2, UINT64_MAX);
     key->purpose = hk_fields_uint(&fields, 3, UINT64_MAX);
@@ -243,6 +246,10 @@ static void get_key(struct hk_cbor_reader *reader, struct hk_state_key *key, boo
     }
     if (hk_fields_has(&fields, 15)) {
         get_setup(&fields, &key->ecdsa);
+    }
+    key->is_successor = hk_fields_has(&fields, 18);
+    if (key->is_successor) {
+        hk_fields_fixed(&fields, 18, key->successor_of, HK_ID_BYTES);
     }
     hk_fields_end(&fields);
 }

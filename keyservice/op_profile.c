@@ -1,8 +1,10 @@
-/* profile-put, fetch-profile: the account's signed profile. */
+/* profile-put, fetch-profile, and key-delete, which is a profile that no longer lists a key. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "keyservice/allowed_objects.h"
+#include "keyservice/dispatch.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
 
@@ -48,6 +50,42 @@ enum hk_error hk_apply_profile_put(struct hk_job *job, struct hk_txn *txn)
     return error == HK_OK ? hk_store_put_profile(txn, job->device.account, profile->version, previous, hash,
                                                  object->data, object->size)
                           : error;
+}
+
+enum hk_error hk_prepare_key_delete(struct hk_job *job, struct hk_txn *txn)
+{
+    enum hk_error error = hk_prepare_profile_put(job, txn);
+    const struct hk_profile *profile = job->state;
+    for (size_t i = 0; error == HK_OK && i < profile->key_count; i++) {
+        bool listed = memcmp(profile->keys[i].id, hk_job_bytes(job, HK_F_KEY), HK_ID_BYTES) == 0;
+        error = listed ? HK_CONFLICT : HK_OK;
+    }
+    return error;
+}
+
+/* Half a refresh that covers the key would never fit again: it is dropped, and its device goes on with the
+ * epoch that it has. Said twice, the key is gone and the profile is there. */
+enum hk_error hk_apply_key_delete(struct hk_job *job, struct hk_txn *txn)
+{
+    const uint8_t *id = hk_job_bytes(job, HK_F_KEY), *account = job->device.account;
+    struct hk_key key;
+    if (hk_enrolments_are_open(job->server->enrolments, account, hk_now())) {
+        return HK_LOCKED;
+    }
+    enum hk_error error = hk_store_get_key(txn, account, id, &key);
+    bool gone = error == HK_UNKNOWN_KEY;
+    if (error == HK_OK && key.purpose == HK_PURPOSE_ACCOUNT) {
+        return HK_NOT_ALLOWED;
+    }
+    error = gone ? HK_OK : error;
+    if (error == HK_OK && !gone) {
+        error = hk_store_delete_key(txn, account, id);
+    }
+    if (error == HK_OK) {
+        error = hk_apply_profile_put(job, txn);
+    }
+    job->no_leaf = gone;
+    return error == HK_CONFLICT && gone ? HK_UNKNOWN_KEY : error;
 }
 
 enum hk_error hk_prepare_fetch_profile(struct hk_job *job, struct hk_txn *txn)

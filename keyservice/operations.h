@@ -40,7 +40,9 @@
     X(HK_OP_ECDSA_RING, ecdsa_ring, HAS, HAS, NOT, 0)                                                        \
     X(HK_OP_ECDSA_SETUP, ecdsa_setup, HAS, HAS, NOT, HK_OPERATION_LEAF)                                      \
     X(HK_OP_ECDSA_COMMIT, ecdsa_commit, HAS, NOT, NOT, 0)                                                    \
-    X(HK_OP_ECDSA_SIGN, ecdsa_sign, HAS, NOT, NOT, HK_OPERATION_LEAF | HK_OPERATION_EARLY | HK_OPERATION_USE)
+    X(HK_OP_ECDSA_SIGN, ecdsa_sign, HAS, NOT, NOT,                                                           \
+      HK_OPERATION_LEAF | HK_OPERATION_EARLY | HK_OPERATION_USE)                                             \
+    X(HK_OP_KEY_DELETE, key_delete, HAS, HAS, NOT, HK_OPERATION_LEAF)
 
 #define HK_DECLARE_OPERATION(op, name, has_prepare, has_apply, has_finish, flags)                            \
     enum hk_error hk_prepare_##name(struct hk_job *job, struct hk_txn *txn);                                 \

@@ -133,6 +133,10 @@ HK_CHECK enum hk_error hk_store_delete_account(struct hk_txn *txn, const uint8_t
 HK_CHECK enum hk_error hk_store_put_key(struct hk_txn *txn, const struct hk_key *key, const uint8_t *serial,
                                         const struct hk_scalar *half);
 
+/* Erases a key and every device's half of it, and the pending epochs of all devices of the account, which
+ * cover it. HK_UNKNOWN_KEY if the account has none with this id. */
+HK_CHECK enum hk_error hk_store_delete_key(struct hk_txn *txn, const uint8_t *account, const uint8_t *id);
+
 /* HK_UNKNOWN_KEY if the account has none with this id. */
 HK_CHECK enum hk_error hk_store_get_key(struct hk_txn *txn, const uint8_t *account, const uint8_t *id,
                                         struct hk_key *key);

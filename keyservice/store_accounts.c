@@ -267,3 +267,28 @@ enum hk_error hk_store_put_key(struct hk_txn *txn, const struct hk_key *key, con
                ? error
                : hk_store_insert_half(txn, &device, number, &wrapping, device.epoch, key->id, half);
 }
+
+/* The halves of a pending epoch go with its row: a pending epoch covers all keys or none. */
+enum hk_error hk_store_delete_key(struct hk_txn *txn, const uint8_t *account, const uint8_t *id)
+{
+    uint64_t number;
+    enum hk_error error = hk_store_account_number(txn, account, &number);
+    if (error != HK_OK) {
+        return error == HK_NOT_FOUND ? HK_UNKNOWN_KEY : error;
+    }
+    txn->erased = true;
+    static const char *const drop[] = {
+        "DELETE FROM pending WHERE device IN (SELECT number FROM devices WHERE account = ?)",
+        "DELETE FROM halves WHERE (device, epoch) IN"
+        " (SELECT number, pending_epoch FROM devices WHERE account = ? AND pending_epoch <> 0)",
+        "UPDATE devices SET pending_epoch = 0 WHERE account = ?",
+    };
+    for (size_t i = 0; i < sizeof drop / sizeof *drop && error == HK_OK; i++) {
+        error = hk_sql_run(txn, drop[i], HK_ARGS(HK_U(number)));
+    }
+    if (error == HK_OK) {
+        error = hk_sql_change(txn, "DELETE FROM keys WHERE account = ? AND id = ?",
+                              HK_ARGS(HK_U(number), HK_B(id, HK_ID_BYTES)));
+    }
+    return error == HK_NOT_FOUND ? HK_UNKNOWN_KEY : error;
+}

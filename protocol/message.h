@@ -204,7 +204,9 @@ enum hk_sign_kind {
     /* COMMITMENT: for the next signature, prepared; the answer then has its OFFER */                        \
     X(HK_OP_ECDSA_SIGN, 45, "ecdsa-sign", HK_ANY_DEVICE,                                                     \
       B(HK_F_KEY) | B(HK_F_TRANSCRIPT) | B(HK_F_MESSAGE) | B(HK_F_ECDSA), B(HK_F_COMMITMENT), B(HK_F_ECDSA), \
-      B(HK_F_OFFER))
+      B(HK_F_OFFER))                                                                                         \
+    /* PROFILE: the next one, which no longer lists the key */                                               \
+    X(HK_OP_KEY_DELETE, 46, "key-delete", HK_ADMIN, B(HK_F_KEY) | B(HK_F_PROFILE), 0, 0, 0)
 
 enum hk_op {
 #define HK_OP_ENUM(id, number, name, callers, request, optional, answer, answer_optional) id = number,

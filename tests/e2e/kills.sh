@@ -11,7 +11,7 @@ lever=HK_CRASH
 flows="join:one:laptop,phone,service init:empty:laptop,service create:one:laptop,service import:one:laptop,service
 refresh:two:laptop,service rename:two:laptop,service revoke:two:laptop,service stranger:two:service use:one:laptop,service
 start:none:service start:one:service adopt:restored:service
-ecdsa:ringed:laptop own:one:laptop void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone"
+ecdsa:ringed:laptop own:one:laptop rotate:one:laptop,service delete:two:laptop,service void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone"
 
 # ---- one kill ----
 # try FLOW WORLD WHO SEAM: prints nothing if everything holds; `not reached` if there was no such passage this time

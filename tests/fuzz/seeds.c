@@ -10,6 +10,7 @@
 #include "device/invitation.h"
 #include "device/join_channel.h"
 #include "device/key_format.h"
+#include "device/rotation.h"
 #include "device/sshsig.h"
 #include "device/state.h"
 #include "keyservice/file.h"
@@ -433,6 +434,20 @@ static void log_proofs(void)
     put("log", "consistency", bytes, 24 + 96 + count * 32);
 }
 
+static void rotations(void)
+{
+    uint8_t bytes[HK_ROTATION_ENCODED_MAX];
+    size_t size;
+    for (size_t i = 0; hk_suite_at(i) != NULL; i++) {
+        struct hk_rotation link = {.old_suite = hk_suite_at(i), .old_public = {2, 5}, .old_id = {1}};
+        link.is_signed = hk_rotation_can_sign(link.old_suite);
+        if (link.old_suite->purpose != HK_PURPOSE_ACCOUNT) {
+            MUST(hk_rotation_encode(&link, bytes, &size) == HK_OK);
+            put("rotation", link.old_suite->name, bytes, size);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     MUST(argc == 2 && sodium_init() >= 0);
@@ -454,5 +469,6 @@ int main(int argc, char **argv)
     agent();
     slots();
     log_proofs();
+    rotations();
     return 0;
 }

@@ -122,6 +122,8 @@ static void play(void)
     assert_int_equal(run.status, 4);
     use(tablet);
     use(laptop);
+    HALFKEY_AT(0, laptop, "key", "rotate", "git");
+    HALFKEY_AT(0, laptop, "key", "delete", "old", "--yes");
 }
 
 /* What a device asks only when something broke, or what another machine asks: by the tests' own client. */

@@ -114,6 +114,10 @@ enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *k
                             uint8_t *shared);
 enum hk_error hk_test_put_profile(struct hk_test_device *device, const struct hk_test_device *other);
 
+/* Deletes a key, with the next profile, which lists it all the same if `unlist` is false. */
+enum hk_error hk_test_delete_key(struct hk_test_device *device, const struct hk_test_device *other,
+                                 const uint8_t id[HK_ID_BYTES], bool unlist);
+
 /* Signs a payload as an object of the account. */
 enum hk_error hk_test_object(struct hk_test_device *device, const char *type, const void *payload,
                              size_t payload_size, uint8_t *out, size_t max, size_t *size);

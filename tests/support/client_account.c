@@ -83,27 +83,72 @@ static void fill_profile(struct hk_profile *profile, const struct hk_test_device
     }
 }
 
-enum hk_error hk_test_put_profile(struct hk_test_device *device, const struct hk_test_device *other)
+static uint8_t signed_profile[HK_PAYLOAD_MAX + HK_COSE_OVERHEAD_MAX];
+
+/* The next profile, signed, in `signed_profile`. */
+static enum hk_error sign_profile(struct hk_test_device *device, const struct hk_test_device *other,
+                                  size_t *signed_size)
 {
-    static uint8_t payload[HK_PAYLOAD_MAX], object[HK_PAYLOAD_MAX + HK_COSE_OVERHEAD_MAX];
-    struct hk_message request, answer;
+    static uint8_t payload[HK_PAYLOAD_MAX];
     size_t size;
     struct hk_profile *profile = calloc(1, sizeof(*profile));
     assert_non_null(profile);
     fill_profile(profile, device, other);
     assert_int_equal(hk_profile_encode(profile, payload, sizeof(payload), &size), HK_OK);
     free(profile);
-    enum hk_error error =
-        hk_test_object(device, HK_TYPE_PROFILE, payload, size, object, sizeof(object), &size);
+    return hk_test_object(device, HK_TYPE_PROFILE, payload, size, signed_profile, sizeof(signed_profile),
+                          signed_size);
+}
+
+static enum hk_error send_profile(struct hk_test_device *device, struct hk_message *request, size_t size)
+{
+    struct hk_message answer;
+    hk_message_set_bytes(request, HK_F_PROFILE, signed_profile, size);
+    enum hk_error error = hk_test_call(device, request, &answer);
+    if (error == HK_OK) {
+        device->profile_version++;
+        hk_object_hash(device->profile_hash, signed_profile, size);
+    }
+    return error;
+}
+
+enum hk_error hk_test_put_profile(struct hk_test_device *device, const struct hk_test_device *other)
+{
+    struct hk_message request;
+    size_t size;
+    enum hk_error error = sign_profile(device, other, &size);
     if (error != HK_OK) {
         return error;
     }
     hk_test_request(&request, HK_OP_PROFILE_PUT, device);
-    hk_message_set_bytes(&request, HK_F_PROFILE, object, size);
-    error = hk_test_call(device, &request, &answer);
+    return send_profile(device, &request, size);
+}
+
+enum hk_error hk_test_delete_key(struct hk_test_device *device, const struct hk_test_device *other,
+                                 const uint8_t id[HK_ID_BYTES], bool unlist)
+{
+    struct hk_message request;
+    struct hk_test_device as_listed = *device;
+    size_t size;
+    for (size_t i = 0; i < as_listed.key_count && unlist; i++) {
+        if (memcmp(as_listed.key[i].id, id, HK_ID_BYTES) == 0) {
+            memmove(&as_listed.key[i], &as_listed.key[i + 1],
+                    (--as_listed.key_count - i) * sizeof(as_listed.key[0]));
+            break;
+        }
+    }
+    enum hk_error error = sign_profile(&as_listed, other, &size);
+    device->endpoint = as_listed.endpoint; /* what was opened for it is the device's */
+    device->channel = as_listed.channel;
+    if (error != HK_OK) {
+        return error;
+    }
+    hk_test_request(&request, HK_OP_KEY_DELETE, device);
+    hk_message_set_bytes(&request, HK_F_KEY, id, HK_ID_BYTES);
+    error = send_profile(device, &request, size);
     if (error == HK_OK) {
-        device->profile_version++;
-        hk_object_hash(device->profile_hash, object, size);
+        memcpy(device->key, as_listed.key, sizeof(device->key));
+        device->key_count = as_listed.key_count;
     }
     return error;
 }

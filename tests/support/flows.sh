@@ -92,6 +92,14 @@ ecdsa_act() { make_ecdsa coin 60; }
 ecdsa_again() { ecdsa_act || { grep -q "there is a key 'coin' already" "$W/out" && exists coin; }; }
 ecdsa_holds() { laptop sign --key coin --format raw "$W/stock" >"$W/sig" 2>>"$W/out" && [ -s "$W/sig" ]; }
 
+rotate_act() { laptop key rotate work --as new >>"$W/out" 2>&1; }
+rotate_again() { rotate_act || { grep -q "there is a key 'new' already" "$W/out" && exists new; }; }
+rotate_holds() { signs new && laptop key link new -o "$W/link" >>"$W/out" 2>&1 && laptop verify --key work --format raw --signature "$W/link.sig" "$W/link" >>"$W/out" 2>&1; }
+
+delete_act() { laptop key delete work --yes >>"$W/out" 2>&1; }
+delete_again() { delete_act || grep -q "there is no key 'work'" "$W/out"; }
+delete_holds() { ! exists work && decrypts laptop && ! phone sign --key work --format raw "$W/stock" >>"$W/out" 2>&1 && decrypts phone; }
+
 import_act() { as laptop timeout 20 halfkey key import old --format age-identity - <"$W/stock" >>"$W/out" 2>&1; }
 import_again() { import_act || { grep -q "there is a key 'old' already" "$W/out" && exists old; }; }
 import_holds() { [ "$(laptop decrypt --key old "$W/stock.age" 2>>"$W/out")" = secret ]; }

@@ -111,3 +111,15 @@ void hk_view_each_leaf(const struct hk_test_service *service, const uint8_t acco
     sqlite3_finalize(row);
     sqlite3_close(db);
 }
+
+int64_t hk_view_number(const struct hk_test_service *service, const char *query)
+{
+    sqlite3_stmt *row;
+    sqlite3 *db = look(service);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return number;
+}

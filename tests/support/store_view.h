@@ -20,4 +20,7 @@ uint64_t hk_view_leaves(const struct hk_test_service *service, const uint8_t acc
 void hk_view_each_leaf(const struct hk_test_service *service, const uint8_t account[HK_ACCOUNT_BYTES],
                        void (*each)(void *argument, const struct hk_leaf *leaf), void *argument);
 
+/* The one number that a query gives. */
+int64_t hk_view_number(const struct hk_test_service *service, const char *query);
+
 #endif
