@@ -9,14 +9,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench/bare_nng.h"
 #include "crypto/group.h"
-#include "protocol/transport.h"
 
 #define BENCH_FRAME_BYTES 300 /* about what an agreement's request and answer take, and a log leaf */
 
 struct bench_bare {
-    struct hk_endpoint *endpoint;
-    pid_t echo_service, echo_socket;
+    struct bench_nng *nng;
+    pid_t echo_socket;
     int socket;
     sqlite3 *database;
     sqlite3_stmt *insert;
@@ -33,9 +33,5 @@ bool bench_bare_network(struct bench_bare *bare); /* nng round trip */
 bool bench_bare_local(struct bench_bare *bare);   /* local socket round trip */
 bool bench_bare_commit(struct bench_bare *bare);  /* one row, durable */
 bool bench_bare_share(struct bench_bare *bare);   /* one share of an agreement */
-
-/* The echo service: this program started again as `halfkey-bench --serve-echo` (nng does not survive a fork).
- * Prints its url and answers until the process that started it ends. */
-int bench_serve_echo(void);
 
 #endif

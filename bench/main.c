@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/bare.h"
+#include "bench/bare_nng.h"
 #include "bench/report.h"
 
 #define ROWS_MAX 128

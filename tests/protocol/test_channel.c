@@ -466,8 +466,7 @@ static void answer_that_never_comes_is_a_timeout(void **state)
     echo_stop(&service);
 }
 
-/* The seam closes it between the sending and the wait for the answer, and gives nng the time to connect
- * again. */
+/* The seam closes it between the sending and the wait for the answer. */
 static void request_whose_connection_was_lost_is_not_sent_again(void **state)
 {
     struct echo_service service;
