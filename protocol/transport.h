@@ -1,10 +1,11 @@
-/* transport.h - whole messages between processes, over nng: tcp, ipc, ws, tls+tcp.
+/* transport.h - whole messages between processes, in the forms of nng's REQ and REP: tcp, ipc, ws, tls+tcp.
  *
- * The transport is trusted with nothing: what it carries is sealed. A client has one REQ socket for each
- * endpoint and one context for each call that is under way; requests are never sent again by the transport. A
- * service has one REP socket whose contexts are driven by nng's threads: each request comes as a callback
- * with a reply, which any thread may send or drop later. Messages are at most HK_FRAME_MAX bytes; a peer that
- * sends more is cut off. Objects are allocated by _new and live as long as the process or until _free. */
+ * The transport is trusted with nothing: what it carries is sealed. A client has one connection for each
+ * endpoint, on which many calls may be under way; requests are never sent again by the transport. A service's
+ * requests come as callbacks with a reply, which any thread may send or drop later. tcp and ipc are read and
+ * written here (transport_sockets.h, transport_client_socket.c), ws and tls+tcp by nng. Messages are at most
+ * HK_FRAME_MAX bytes; a peer that sends more is cut off. Objects are allocated by _new and live as long as
+ * the process or until _free. */
 #ifndef HALFKEY_PROTOCOL_TRANSPORT_H
 #define HALFKEY_PROTOCOL_TRANSPORT_H
 
@@ -72,8 +73,9 @@ struct hk_listener_setup {
         *urls;        /* checked before by hk_address_check_url; a tcp host of "*" takes IPv6 and IPv4 */
     size_t url_count; /* 1 to HK_LISTEN_URLS */
     size_t contexts;  /* requests that may be under way at once; 0: 256 */
-    /* A request. Runs in a thread of nng, several at once; must not block. `frame` is the callee's to change
-     * and valid until the reply is sent or dropped, which must happen once, in any thread, now or later. */
+    /* A request. Runs in a thread of the transport, several at once; must not block. `frame` is the callee's
+     * to change and valid until the reply is sent or dropped, which must happen once, in any thread, now or
+     * later. */
     void (*request)(void *argument, struct hk_reply *reply, uint8_t *frame, size_t size);
     struct hk_pipe_limits limits;
     /* Asked once for each new connection; false turns it away. May be NULL. */
@@ -109,8 +111,8 @@ void hk_reply_mark(struct hk_reply *reply, const uint8_t *static_key);
 /* Sends the first refusal on a connection; later ones are dropped unless a device uses it. */
 void hk_reply_refuse(struct hk_reply *reply, const void *frame, size_t size);
 /* Closes connections that carried no authentic frame within ten seconds, or as a stranger's none for two
- * minutes. To be called every few seconds. (A connection that does not even finish the transport's own
- * greeting, nng ends after ten seconds.) */
+ * minutes. To be called every few seconds. (Over ws, a connection that does not even finish the transport's
+ * own greeting, nng ends after ten seconds.) */
 void hk_listener_sweep(struct hk_listener *listener);
 size_t hk_listener_connections(struct hk_listener *listener) HK_CHECK;
 /* Closes every connection that is marked with this key, and with it what is still queued on it. */
