@@ -128,14 +128,34 @@ static void row21_a_rewritten_log_is_said_by_the_device_next_served(void **state
 static void row21_a_use_that_was_answered_and_left_out_is_missed(void **state)
 {
     (void)state;
-    struct hk_leaf leaf;
-    HK_EXPECT(&laptop, 0, NULL, AGREE); /* its leaf is behind the head that the laptop has verified */
-    (void)hk_test_service_stop(&service);
-    hk_forged_read(&forged, &service);
-    hk_forged_drop(&forged, hk_forged_find(&forged, HK_OP_AGREE, &leaf));
-    serve_forged();
-    HK_EXPECT(&laptop, 1, FORKED, "log", "--verify");
-    hk_tried("an own use left out of the log");
+    static struct hk_forged_log truth;
+    static char text[160];
+    static const struct {
+        uint64_t op;
+        const char *arguments[8];
+    } uses[] = {{HK_OP_AGREE, {AGREE}},
+                {HK_OP_SIGN, {"sign", "--key", "work", "--format", "raw", text}},
+                {HK_OP_ECDSA_SIGN, {"sign", "--key", "coin", "--format", "raw", text}}};
+    (void)snprintf(text, sizeof(text), "%s/text", service.directory);
+    FILE *file = fopen(text, "w");
+    assert_non_null(file);
+    assert_true(fputs("text", file) >= 0 && fclose(file) == 0);
+    HK_EXPECT(&laptop, 0, NULL, "key", "create", "work", "--suite", "ed25519");
+    HK_EXPECT(&laptop, 0, NULL, "key", "create", "coin", "--suite", "secp256k1-ecdsa");
+    for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++) {
+        struct hk_leaf leaf;
+        hk_test_expect(&laptop, 0, NULL,
+                       uses[i].arguments); /* its leaf is behind the head that was verified */
+        (void)hk_test_service_stop(&service);
+        hk_forged_read(&truth, &service);
+        forged = truth;
+        hk_forged_drop(&forged, hk_forged_find(&forged, uses[i].op, &leaf));
+        serve_forged();
+        HK_EXPECT(&laptop, 1, FORKED, "log", "--verify");
+        hk_tried("an own use left out of the log: %s", hk_op_row((enum hk_op)uses[i].op)->name);
+        serve_truth(&truth);
+        hk_test_service_restart(&service);
+    }
 }
 
 static void row21_an_invented_report_is_said(void **state)
