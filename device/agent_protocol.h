@@ -128,7 +128,8 @@ enum hk_agent_state {
      * has for each key one result per point, one key after the other. One request to the service a key. */  \
     X(HK_AGENT_AGREE, 11, "agree", 'U', B(HK_A_POINTS))                                                      \
     /* KEY KIND MESSAGE [NAMESPACE] -> SIGNATURE PUBLIC. MESSAGE is what is signed, whole: for SSHSIG the    \
-     * blob that begins with "SSHSIG"; for OPENPGP as hk_openpgp_to_sign has it. */                          \
+     * blob that begins with "SSHSIG", for a login the request of RFC 4252, section 7; for OPENPGP as          \
+     * hk_openpgp_to_sign has it. */                                                                         \
     X(HK_AGENT_SIGN, 12, "sign", 'U', B(HK_A_KEY) | B(HK_A_KIND) | B(HK_A_MESSAGE))                          \
     /* -> EPOCH */                                                                                           \
     X(HK_AGENT_REFRESH, 13, "refresh", 'U', 0)                                                               \

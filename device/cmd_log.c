@@ -54,6 +54,17 @@ static const char *op_name(const struct hk_leaf *leaf)
     return leaf->op == 0 ? "new generation" : row ? row->name : "unknown";
 }
 
+/* A login as ssh_signed.h writes it, "SERVICE HOST USER": cut into its parts. False if it is none. */
+struct login {
+    char service[HK_NAMESPACE_MAX + 1], host[HK_NAMESPACE_MAX + 1], user[HK_NAMESPACE_MAX + 1];
+};
+static bool read_login(struct login *login, const struct hk_leaf *leaf)
+{
+    *login = (struct login){"", "", ""};
+    return leaf->kind == HK_SIGN_SSH_LOGIN && leaf->has_namespace &&
+           sscanf(leaf->namespace, "%256s %256s %256[^\n]", login->service, login->host, login->user) == 3;
+}
+
 static void print_leaf(const struct names *names, const struct hk_leaf *leaf, uint64_t number)
 {
     char when[HK_TIME_TEXT], who[HK_NAME_MAX + 1], key[HK_NAME_MAX + 1], subject[HK_NAME_MAX + 1];
@@ -64,7 +75,10 @@ static void print_leaf(const struct names *names, const struct hk_leaf *leaf, ui
     printf("%6llu  %s  %-12s %-16s %s", (unsigned long long)number, when, who, op_name(leaf), key);
     if (leaf->count > 1)
         printf(" x%llu", (unsigned long long)leaf->count);
-    if (leaf->has_namespace)
+    struct login login;
+    if (read_login(&login, leaf))
+        printf(" login as %s at %s", login.user, strcmp(login.host, "-") ? login.host : "a host not named");
+    else if (leaf->has_namespace)
         printf(" %s %s", leaf->kind == HK_SIGN_OPENPGP ? "openpgp" : "namespace", leaf->namespace);
     if (leaf->has_subject)
         printf(" about %s", subject);
@@ -85,7 +99,14 @@ static void print_leaf_json(struct hk_json *json, const struct names *names, con
     hk_json_text(json, "operation", op_name(leaf));
     key_name(name, names, leaf);
     hk_json_text(json, "key", leaf->has_key ? name : NULL);
-    hk_json_text(json, "namespace", leaf->has_namespace ? leaf->namespace : NULL);
+    struct login login;
+    bool is_login = read_login(&login, leaf);
+    hk_json_text(json, "namespace", leaf->has_namespace && !is_login ? leaf->namespace : NULL);
+    if (is_login) {
+        hk_json_text(json, "login", login.user);
+        hk_json_text(json, "login_service", login.service);
+        hk_json_text(json, "host", strcmp(login.host, "-") ? login.host : NULL);
+    }
     hk_json_number(json, "count", leaf->count);
     hk_json_text(json, "outcome", leaf->outcome ? hk_error_name((enum hk_error)leaf->outcome) : "released");
     device_name(name, names, leaf->has_subject, leaf->subject);

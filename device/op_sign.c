@@ -141,13 +141,13 @@ enum hk_error hk_op_sign(struct hk_op_call *call)
     if (key->purpose != HK_PURPOSE_SIGN) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "the key '%s' is not for signatures", name);
     }
-    if (kind != HK_SIGN_RAW && kind != HK_SIGN_SSHSIG && kind != HK_SIGN_OPENPGP) {
+    if (kind > HK_SIGN_OPENPGP) {
         return HK_UNSUPPORTED;
     }
     if (kind == HK_SIGN_OPENPGP && key->suite != HK_SUITE_ED25519) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "only keys of suite ed25519 sign for OpenPGP");
     }
-    if (kind == HK_SIGN_SSHSIG && key->suite != HK_SUITE_ED25519) {
+    if (kind != HK_SIGN_RAW && key->suite != HK_SUITE_ED25519) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "OpenSSH knows no signatures of suite %s; use --format raw",
                           hk_suite_by_id(key->suite)->name);
     }

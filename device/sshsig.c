@@ -5,6 +5,7 @@
 
 #include "device/key_format.h"
 #include "protocol/encoding.h"
+#include "protocol/ssh_wire.h"
 
 #define BEGIN "-----BEGIN SSH SIGNATURE-----"
 #define END "-----END SSH SIGNATURE-----"
@@ -14,51 +15,6 @@
 
 static const char *const hash_names[] = {"sha512", "sha256"};
 static const size_t hash_sizes[] = {64, 32};
-
-/* ---- SSH's strings: a length of four bytes, then the bytes ---- */
-
-struct buffer {
-    uint8_t *data;
-    size_t size;
-};
-
-static void put(struct buffer *buffer, const void *data, size_t size)
-{
-    if (size > 0)
-        memcpy(buffer->data + buffer->size, data, size);
-    buffer->size += size;
-}
-
-static void put_string(struct buffer *buffer, const void *data, size_t size)
-{
-    put(buffer,
-        (uint8_t[]){(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size}, 4);
-    put(buffer, data, size);
-}
-
-struct cursor {
-    const uint8_t *data;
-    size_t left;
-};
-
-static bool take(struct cursor *cursor, const uint8_t **data, size_t size)
-{
-    if (cursor->left < size)
-        return false;
-    *data = cursor->data;
-    cursor->data += size;
-    cursor->left -= size;
-    return true;
-}
-
-static bool take_string(struct cursor *cursor, const uint8_t **data, size_t *size)
-{
-    const uint8_t *n;
-    if (!take(cursor, &n, 4))
-        return false;
-    *size = (size_t)n[0] << 24 | (size_t)n[1] << 16 | (size_t)n[2] << 8 | n[3];
-    return take(cursor, data, *size);
-}
 
 /* ---- what is signed ---- */
 
@@ -98,12 +54,12 @@ enum hk_error hk_sshsig_preimage(uint8_t out[HK_SSHSIG_PREIMAGE_MAX], size_t *si
     size_t length = strlen(namespace);
     if (length == 0 || length > HK_SSHSIG_NAMESPACE_MAX)
         return HK_USAGE;
-    struct buffer buffer = {out, 0};
-    put(&buffer, "SSHSIG", 6);
-    put_string(&buffer, namespace, length);
-    put_string(&buffer, NULL, 0);
-    put_string(&buffer, hash_names[hash], 6);
-    put_string(&buffer, digest, hash_sizes[hash]);
+    struct hk_ssh_writer buffer = {out, 0, HK_SSHSIG_PREIMAGE_MAX, false};
+    hk_ssh_put(&buffer, "SSHSIG", 6);
+    hk_ssh_put_string(&buffer, namespace, length);
+    hk_ssh_put_string(&buffer, NULL, 0);
+    hk_ssh_put_string(&buffer, hash_names[hash], 6);
+    hk_ssh_put_string(&buffer, digest, hash_sizes[hash]);
     *size = buffer.size;
     return HK_OK;
 }
@@ -114,16 +70,17 @@ void hk_sshsig_encode(char out[HK_SSHSIG_TEXT_MAX], const struct hk_sshsig *sign
 {
     uint8_t blob[BLOB_MAX], key[HK_SSH_BLOB_BYTES], inner[4 + 11 + 4 + 64];
     char text[HK_BASE64_SIZE(BLOB_MAX)];
-    struct buffer buffer = {blob, 0}, signed_part = {inner, 0};
+    struct hk_ssh_writer buffer = {blob, 0, sizeof blob, false},
+                         signed_part = {inner, 0, sizeof inner, false};
     hk_ssh_blob(key, signature->public_key);
-    put_string(&signed_part, "ssh-ed25519", 11);
-    put_string(&signed_part, signature->signature, 64);
-    put(&buffer, "SSHSIG\0\0\0\1", 10);
-    put_string(&buffer, key, sizeof key);
-    put_string(&buffer, signature->namespace, strlen(signature->namespace));
-    put_string(&buffer, NULL, 0);
-    put_string(&buffer, hash_names[signature->hash], 6);
-    put_string(&buffer, inner, sizeof inner);
+    hk_ssh_put_string(&signed_part, "ssh-ed25519", 11);
+    hk_ssh_put_string(&signed_part, signature->signature, 64);
+    hk_ssh_put(&buffer, "SSHSIG\0\0\0\1", 10);
+    hk_ssh_put_string(&buffer, key, sizeof key);
+    hk_ssh_put_string(&buffer, signature->namespace, strlen(signature->namespace));
+    hk_ssh_put_string(&buffer, NULL, 0);
+    hk_ssh_put_string(&buffer, hash_names[signature->hash], 6);
+    hk_ssh_put_string(&buffer, inner, sizeof inner);
     hk_base64_encode(text, blob, buffer.size, HK_BASE64_PADDED);
     char *at = stpcpy(out, BEGIN "\n");
     for (size_t i = 0, length = strlen(text); i < length; i += COLUMNS) {
@@ -134,37 +91,34 @@ void hk_sshsig_encode(char out[HK_SSHSIG_TEXT_MAX], const struct hk_sshsig *sign
     stpcpy(at, END "\n");
 }
 
-static enum hk_error decode_blob(struct hk_sshsig *out, struct cursor cursor)
+static enum hk_error decode_blob(struct hk_sshsig *out, struct hk_bytes rest)
 {
-    const uint8_t *magic, *key, *namespace, *reserved, *hash, *signature, *inner;
-    size_t key_size, namespace_size, reserved_size, hash_size, signature_size, inner_size;
-    if (!take(&cursor, &magic, 10) || memcmp(magic, "SSHSIG\0\0\0\1", 10) != 0 ||
-        !take_string(&cursor, &key, &key_size) || !take_string(&cursor, &namespace, &namespace_size) ||
-        !take_string(&cursor, &reserved, &reserved_size) || !take_string(&cursor, &hash, &hash_size) ||
-        !take_string(&cursor, &signature, &signature_size) || cursor.left != 0)
+    struct hk_bytes magic, key, namespace, reserved, hash, signature, kind, bytes;
+    if (!hk_ssh_take_bytes(&rest, &magic, 10) || !hk_ssh_same(magic, HK_BYTES("SSHSIG\0\0\0\1", 10)) ||
+        !hk_ssh_take_string(&rest, &key) || !hk_ssh_take_string(&rest, &namespace) ||
+        !hk_ssh_take_string(&rest, &reserved) || !hk_ssh_take_string(&rest, &hash) ||
+        !hk_ssh_take_string(&rest, &signature) || rest.size != 0)
         return HK_BAD_ENCODING;
-    if (namespace_size == 0 || namespace_size > HK_SSHSIG_NAMESPACE_MAX ||
-        memchr(namespace, 0, namespace_size))
+    if (namespace.size == 0 || namespace.size > HK_SSHSIG_NAMESPACE_MAX ||
+        memchr(namespace.data, 0, namespace.size))
         return HK_BAD_ENCODING;
     uint8_t expected[HK_SSH_BLOB_BYTES];
-    if (key_size != sizeof expected)
+    if (key.size != sizeof expected)
         return HK_UNSUPPORTED;
-    hk_ssh_blob(expected, key + key_size - 32);
-    if (memcmp(key, expected, sizeof expected) != 0 || hash_size != 6)
+    const uint8_t *point = (const uint8_t *)key.data + key.size - 32;
+    hk_ssh_blob(expected, point);
+    bool sha512 = hk_ssh_is(hash, hash_names[HK_SSHSIG_SHA512]);
+    if (!hk_ssh_same(key, HK_BYTES(expected, sizeof expected)) ||
+        (!sha512 && !hk_ssh_is(hash, hash_names[HK_SSHSIG_SHA256])))
         return HK_UNSUPPORTED;
-    bool sha512 = memcmp(hash, hash_names[HK_SSHSIG_SHA512], 6) == 0;
-    if (!sha512 && memcmp(hash, hash_names[HK_SSHSIG_SHA256], 6) != 0)
-        return HK_UNSUPPORTED;
-    struct cursor rest = {signature, signature_size};
-    if (!take_string(&rest, &inner, &inner_size) || inner_size != 11 ||
-        memcmp(inner, "ssh-ed25519", 11) != 0 || !take_string(&rest, &inner, &inner_size) ||
-        inner_size != 64 || rest.left != 0)
+    if (!hk_ssh_take_string(&signature, &kind) || !hk_ssh_is(kind, "ssh-ed25519") ||
+        !hk_ssh_take_string(&signature, &bytes) || bytes.size != 64 || signature.size != 0)
         return HK_BAD_ENCODING;
-    memcpy(out->public_key, key + key_size - 32, 32);
-    memcpy(out->namespace, namespace, namespace_size);
-    out->namespace[namespace_size] = 0;
+    memcpy(out->public_key, point, 32);
+    memcpy(out->namespace, namespace.data, namespace.size);
+    out->namespace[namespace.size] = 0;
     out->hash = sha512 ? HK_SSHSIG_SHA512 : HK_SSHSIG_SHA256;
-    memcpy(out->signature, inner, 64);
+    memcpy(out->signature, bytes.data, 64);
     return HK_OK;
 }
 
@@ -187,7 +141,7 @@ enum hk_error hk_sshsig_decode(struct hk_sshsig *signature, const char *text, si
     uint8_t blob[BLOB_MAX];
     if (!end || hk_base64_decode(blob, sizeof blob, &size, joined, n, HK_BASE64_PADDED))
         return HK_BAD_ENCODING;
-    return decode_blob(signature, (struct cursor){blob, size});
+    return decode_blob(signature, HK_BYTES(blob, size));
 }
 
 enum hk_error hk_sshsig_verify(const struct hk_sshsig *signature, const struct hk_source *source)

@@ -8,57 +8,51 @@
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
 #include "protocol/openpgp_signature.h"
+#include "protocol/ssh_signed.h"
 
 static const char magic[] = "SSHSIG";
 #define MAGIC (sizeof(magic) - 1)
 
-/* Takes an SSH string (u32 length, bytes) off the front; false if there is none. */
-static bool take_string(struct hk_bytes *rest, struct hk_bytes *string)
+/* Looks like an SSH signature, whatever its rest may be. */
+static bool has_magic(const struct hk_value *message)
 {
-    const uint8_t *data = rest->data;
-    if (rest->size < 4) {
-        return false;
-    }
-    size_t size = (size_t)data[0] << 24 | (size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3];
-    if (size > rest->size - 4) {
-        return false;
-    }
-    *string = HK_BYTES(data + 4, size);
-    *rest = HK_BYTES(data + 4 + size, rest->size - 4 - size);
-    return true;
+    return message->size >= MAGIC && memcmp(message->data, magic, MAGIC) == 0;
 }
 
-static bool is_text(struct hk_bytes string, const char *text)
+/* What is not said to be for SSH must not be: no kind can pass for another. */
+static enum hk_error check_said(struct hk_job *job, uint64_t kind)
 {
-    return string.size == strlen(text) && memcmp(string.data, text, string.size) == 0;
-}
-
-/* The blob that an SSH signature is over (OpenSSH PROTOCOL.sshsig): magic, namespace, reserved, hash name,
- * hash of the message. */
-static enum hk_error check_sshsig(const struct hk_value *message, const struct hk_value *namespace)
-{
-    struct hk_bytes rest, name, reserved, algorithm, digest;
-    if (message->size < MAGIC || memcmp(message->data, magic, MAGIC) != 0) {
+    const struct hk_value *message = hk_job_value(job, HK_F_MESSAGE),
+                          *namespace = hk_job_value(job, HK_F_NAMESPACE);
+    bool named = hk_message_has(&job->message, HK_F_NAMESPACE);
+    struct hk_ssh_signed said;
+    hk_ssh_signed_read(&said, message->data, message->size);
+    if (kind == HK_SIGN_RAW) {
+        return !named && said.kind == HK_SIGN_RAW && !has_magic(message) ? HK_OK : HK_BAD_ENCODING;
+    }
+    if (kind != HK_SIGN_SSHSIG && kind != HK_SIGN_SSH_LOGIN) {
         return HK_BAD_ENCODING;
     }
-    rest = HK_BYTES(message->data + MAGIC, message->size - MAGIC);
-    bool parsed = take_string(&rest, &name) && take_string(&rest, &reserved) &&
-                  take_string(&rest, &algorithm) && take_string(&rest, &digest) && rest.size == 0;
-    bool fits = parsed && ((is_text(algorithm, "sha512") && digest.size == 64) ||
-                           (is_text(algorithm, "sha256") && digest.size == 32));
-    bool named = fits && namespace->data != NULL && name.size == namespace->size &&
-                 memcmp(name.data, namespace->data, name.size) == 0;
-    return named ? HK_OK : HK_BAD_ENCODING;
+    if (job->key.suite != HK_SUITE_ED25519) {
+        return HK_WRONG_PURPOSE;
+    }
+    if (said.kind != kind || named != (kind == HK_SIGN_SSHSIG)) {
+        return HK_BAD_ENCODING;
+    }
+    if (kind == HK_SIGN_SSHSIG) {
+        return hk_ssh_same(said.namespace, HK_BYTES(namespace->data, namespace->size)) ? HK_OK
+                                                                                       : HK_BAD_ENCODING;
+    }
+    return hk_ssh_login_check(&said, job->key.public_key);
 }
 
 /* That the message is of the kind that it is said to be: what is said goes into the log. */
 static enum hk_error check_kind(struct hk_job *job, struct hk_txn *txn)
 {
-    const struct hk_value *message = hk_job_value(job, HK_F_MESSAGE),
-                          *namespace = hk_job_value(job, HK_F_NAMESPACE);
+    const struct hk_value *message = hk_job_value(job, HK_F_MESSAGE);
     uint64_t kind = hk_job_number(job, HK_F_KIND);
     struct hk_device_record *record = NULL;
-    bool has_namespace = hk_message_has(&job->message, HK_F_NAMESPACE), is_record = false;
+    bool is_record = false;
     if (job->key.purpose == HK_PURPOSE_ACCOUNT || kind == HK_SIGN_OBJECT) {
         if (kind != HK_SIGN_OBJECT || job->key.purpose != HK_PURPOSE_ACCOUNT) {
             return HK_WRONG_PURPOSE;
@@ -70,14 +64,10 @@ static enum hk_error check_kind(struct hk_job *job, struct hk_txn *txn)
         job->state = is_record ? record : NULL; /* in the job's memory */
         return error;
     }
-    if (kind == HK_SIGN_SSHSIG) {
-        return job->key.suite == HK_SUITE_ED25519 ? check_sshsig(message, namespace) : HK_WRONG_PURPOSE;
-    }
     if (kind == HK_SIGN_OPENPGP) { /* what it is over is derived in `cosign`, and refused there */
         return job->key.suite == HK_SUITE_ED25519 ? HK_OK : HK_WRONG_PURPOSE;
     }
-    bool disguised = message->size >= MAGIC && memcmp(message->data, magic, MAGIC) == 0;
-    return kind == HK_SIGN_RAW && !has_namespace && !disguised ? HK_OK : HK_BAD_ENCODING;
+    return check_said(job, kind);
 }
 
 /* The tweak, if there is one, is derived here: what comes is a Merkle root, never a scalar. */
@@ -116,6 +106,14 @@ static void describe(struct hk_job *job)
     if (hk_message_has(&job->message, HK_F_NAMESPACE)) {
         job->leaf.has_namespace = true;
         memcpy(job->leaf.namespace, namespace->data, namespace->size);
+    }
+    if (job->leaf.kind == HK_SIGN_SSH_LOGIN) {
+        const struct hk_value *message = hk_job_value(job, HK_F_MESSAGE);
+        struct hk_ssh_signed login;
+        _Static_assert(HK_SSH_LOGIN_TEXT_MAX <= HK_NAMESPACE_MAX + 1, "a leaf holds it");
+        hk_ssh_signed_read(&login, message->data, message->size);
+        job->leaf.has_namespace = true;
+        hk_ssh_login_text(job->leaf.namespace, &login);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "crypto/random.h"
 #include "protocol/openpgp_signature.h"
+#include "protocol/ssh_wire.h"
 #include "tests/support/client.h"
 
 static struct hk_test_service service;
@@ -163,6 +164,43 @@ static void an_openpgp_signature_says_its_hash_or_shows_what_it_is_over(void **s
     assert_int_equal(hk_test_sign_openpgp(&laptop, coins, "sha256", digest, 32, signature), HK_WRONG_PURPOSE);
 }
 
+/* A login by `key`, or by another one. */
+static size_t make_login(uint8_t out[512], const struct hk_test_key *key, bool by_another)
+{
+    uint8_t blob[64], point[32];
+    struct hk_ssh_writer writer = {out, 0, 512, false}, inner = {blob, 0, sizeof(blob), false};
+    memcpy(point, key->public_key, 32);
+    point[0] ^= by_another;
+    hk_ssh_put_string(&inner, "ssh-ed25519", 11);
+    hk_ssh_put_string(&inner, point, 32);
+    hk_ssh_put_string(&writer, "0123456789abcdef0123456789abcdef", 32);
+    hk_ssh_put_byte(&writer, 50);
+    hk_ssh_put_string(&writer, "alice", 5);
+    hk_ssh_put_string(&writer, "ssh-connection", 14);
+    hk_ssh_put_string(&writer, "publickey-hostbound-v00@openssh.com", 35);
+    hk_ssh_put_byte(&writer, 1);
+    hk_ssh_put_string(&writer, "ssh-ed25519", 11);
+    hk_ssh_put_string(&writer, blob, inner.size);
+    hk_ssh_put_string(&writer, "the host's key", 14);
+    return writer.size;
+}
+
+static void an_ssh_login_is_signed_as_one_and_as_nothing_else(void **state)
+{
+    (void)state;
+    uint8_t signature[64], login[512];
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
+    struct hk_test_key *git = key_of(HK_SUITE_ED25519);
+    size_t size = make_login(login, git, false);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_SSH_LOGIN, login, size, signature), HK_OK);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_RAW, login, size, signature), HK_BAD_ENCODING);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_SSHSIG, login, size, signature), HK_BAD_ENCODING);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_SSH_LOGIN, "x", 1, signature), HK_BAD_ENCODING);
+    size = make_login(login, git, true);
+    assert_int_equal(hk_test_sign(&laptop, git, HK_SIGN_SSH_LOGIN, login, size, signature), HK_BAD_ENCODING);
+}
+
 static void a_closed_registration_and_a_wrong_pop_are_refused(void **state)
 {
     (void)state;
@@ -215,6 +253,9 @@ int main(void)
         TEST(a_keys_name_is_taken_once),
         TEST(an_ssh_signature_says_its_namespace),
         TEST(an_openpgp_signature_says_its_hash_or_shows_what_it_is_over),
+}
+
+        TEST(an_ssh_login_is_signed_as_one_and_as_nothing_else),
         TEST(a_closed_registration_and_a_wrong_pop_are_refused),
         TEST(share_operations_over_the_quota_are_refused),
     };
