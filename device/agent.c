@@ -18,6 +18,7 @@
 #include "device/agent_core.h"
 #include "device/lock.h"
 #include "device/refresh_policy.h"
+#include "device/ssh_agent.h"
 
 #define REQUEST_MAX (192 * 1024)
 #define ANSWER_MAX (256 * 1024)
@@ -173,10 +174,10 @@ static enum hk_error listen_at(int *fd, const char *path, char reason[256])
 }
 
 /* The command that started us waits for the end of our standard error. */
-static void let_go(const char *socket_path, bool daemon)
+static void let_go(const char *ssh_path, bool daemon)
 {
     if (!daemon) {
-        printf("%s\n", socket_path);
+        printf("%s\n", ssh_path);
         fflush(stdout);
         return;
     }
@@ -202,12 +203,20 @@ static void lock_when_idle(void)
 static void serve_all(int listener)
 {
     while (!atomic_load(&the_core->stopping)) {
-        struct pollfd wait = {.fd = listener, .events = POLLIN};
-        if (poll(&wait, 1, TICK_MS) > 0) {
-            accept_one(listener);
+        struct pollfd wait[2] = {{.fd = listener, .events = POLLIN},
+                                 {.fd = hk_ssh_agent_listener(), .events = POLLIN}};
+        if (poll(wait, 2, TICK_MS) > 0) {
+            if (wait[0].revents != 0) {
+                accept_one(listener);
+            }
+            if (wait[1].revents != 0) {
+                hk_ssh_agent_accept();
+            }
         }
+        hk_ssh_agent_tick();
         if (ended_by_signal) { /* by a command: it has removed the socket, and the next agent may be there */
             (void)unlink(the_core->home.socket);
+            hk_ssh_agent_close();
             atomic_store(&the_core->stopping, true);
         }
         lock_when_idle();
@@ -277,7 +286,10 @@ enum hk_error hk_agent_run(const struct hk_agent_settings *settings, char reason
         error = listen_at(&listener, home.socket, reason);
     }
     if (error == HK_OK) {
-        let_go(home.socket, settings->daemon);
+        error = hk_ssh_agent_open(the_core, reason);
+    }
+    if (error == HK_OK) {
+        let_go(the_core->ssh_path, settings->daemon);
         serve_all(listener);
         wait_for_operations();
     }

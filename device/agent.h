@@ -25,12 +25,15 @@ struct hk_agent_settings {
     unsigned idle_seconds; /* locks itself after so long without a command; 0 never */
     int timeout_ms;        /* for each call to the service; 0: HK_TIMEOUT_MS */
     struct hk_refresh_policy refresh;
-    bool daemon; /* started by a command: detach, and say nothing */
+    const char *ssh_socket;   /* where SSH's clients find it; NULL: beside its own (home.h) */
+    const char *ssh_fallback; /* the agent that is asked for other keys; NULL: none */
+    bool daemon;              /* started by a command: detach, and say nothing */
 };
 
 /* Runs until SIGTERM, SIGINT or HK_AGENT_STOP; HK_OK then. HK_CONFLICT if another agent holds the folder,
- * HK_IO if the folder or socket cannot be used; then a sentence is in reason[256]. In the foreground it
- * prints the socket's path once it accepts connections. */
+ * or, in the foreground, the place for SSH's clients (ssh_agent.h), HK_IO if the folder or a socket cannot be
+ * used; then a sentence is in reason[256]. In the foreground it prints the path of SSH's socket once it
+ * accepts connections. One that was started by a command goes on without SSH. */
 HK_CHECK enum hk_error hk_agent_run(const struct hk_agent_settings *settings, char reason[256]);
 
 #endif

@@ -43,6 +43,7 @@ struct hk_core {
     void *approval; /* op_approve.c: the invitation and the handshake that wait for a yes */
     void *joining;  /* op_join.c: a join between its two commands */
     /* not under the gate */
+    char ssh_path[HK_HOME_SOCKET_MAX], ssh_problem[256]; /* set before anything is served; see ssh_agent.h */
     atomic_bool stopping;
     atomic_llong last_command; /* CLOCK_BOOTTIME, seconds */
     atomic_bool refreshing;    /* refresh_policy.c: its thread runs */

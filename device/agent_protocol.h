@@ -72,11 +72,13 @@
     X(HK_A_UNUSED_SECONDS, 44, HK_U64, 0, 0) /* since the last command */                                    \
     X(HK_A_ROOT, 45, HK_BSTR, 32, 32)                                                                        \
     X(HK_A_MUST_REFRESH, 46, HK_U64, 0, 0)                                                                   \
-    X(HK_A_PROFILE, 47, HK_BSTR, 1, 60000) /* the signed profile as this device last verified it */          \
-    X(HK_A_CHECK, 48, HK_U64, 0, 0)        /* what came of asking the service, enum hk_error */              \
-    X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)  /* names of devices that are suspended, as the log has it */      \
-    X(HK_A_TWEAK_ROOT, 50, HK_BSTR, 0, 32) /* BIP-341 Merkle root; empty: no scripts (BIP-86) */             \
-    X(HK_A_RECOVERY, 51, HK_U64, 0, 0)     /* which key of four an ECDSA signature recovers to */            \
+    X(HK_A_PROFILE, 47, HK_BSTR, 1, 60000)   /* the signed profile as this device last verified it */        \
+    X(HK_A_CHECK, 48, HK_U64, 0, 0)          /* what came of asking the service, enum hk_error */            \
+    X(HK_A_SUSPENDED, 49, HK_LIST, 1, 64)    /* names of devices that are suspended, as the log has it */    \
+    X(HK_A_TWEAK_ROOT, 50, HK_BSTR, 0, 32)   /* BIP-341 Merkle root; empty: no scripts (BIP-86) */           \
+    X(HK_A_RECOVERY, 51, HK_U64, 0, 0)       /* which key of four an ECDSA signature recovers to */          \
+    X(HK_A_SSH_SOCKET, 52, HK_TSTR, 1, 128)  /* where SSH's clients find the agent */                        \
+    X(HK_A_SSH_PROBLEM, 53, HK_TSTR, 1, 256) /* why they do not */                                           \
     X(HK_A_ATTACHMENT, 58, HK_BSTR, 0, HK_ATTACHMENT_MAX)
 
 enum hk_agent_field {
@@ -100,10 +102,11 @@ enum hk_agent_state {
  * X(identifier, number, name, needs, required request fields as HK_BIT) */
 #define B HK_BIT
 #define HK_AGENT_OPS(X)                                                                                      \
-    /* [ONLINE] -> STATE PID TIMEOUT; with an account: HAS_PASSPHRASE; unlocked also ACCOUNT DEVICE SERIAL   \
-     * SERVICE ROLE EPOCH DEVICES ROWS (keys, as KEY_LIST) LAST_USE LOG_TIME LOG_SIZE GENERATION PROFILE     \
-     * [WARNING] [SUSPENDED], WORDS of this device's own revocation code. ONLINE verifies the log first, and \
-     * takes over a newer profile; CHECK says what came of it: on an error the rest is as last known */      \
+    /* [ONLINE] -> STATE PID TIMEOUT [SSH_SOCKET] [SSH_PROBLEM]; with an account: HAS_PASSPHRASE; unlocked   \
+     * also ACCOUNT DEVICE SERIAL SERVICE ROLE EPOCH DEVICES ROWS (keys, as KEY_LIST) LAST_USE LOG_TIME      \
+     * LOG_SIZE GENERATION PROFILE [WARNING] [SUSPENDED], WORDS of this device's own revocation code. ONLINE \
+     * verifies the log first, and takes over a newer profile; CHECK says what came of it: on an error the   \
+     * rest is as last known */                                                                              \
     X(HK_AGENT_STATUS, 1, "status", 'L', 0)                                                                  \
     /* [PASSPHRASE] -> nothing. A file without a passphrase unlocks by itself at the first need. */          \
     X(HK_AGENT_UNLOCK, 2, "unlock", 'L', 0)                                                                  \
@@ -128,7 +131,7 @@ enum hk_agent_state {
      * has for each key one result per point, one key after the other. One request to the service a key. */  \
     X(HK_AGENT_AGREE, 11, "agree", 'U', B(HK_A_POINTS))                                                      \
     /* KEY KIND MESSAGE [NAMESPACE] -> SIGNATURE PUBLIC. MESSAGE is what is signed, whole: for SSHSIG the    \
-     * blob that begins with "SSHSIG", for a login the request of RFC 4252, section 7; for OPENPGP as          \
+     * blob that begins with "SSHSIG", for a login the request of RFC 4252, section 7; for OPENPGP as        \
      * hk_openpgp_to_sign has it. */                                                                         \
     X(HK_AGENT_SIGN, 12, "sign", 'U', B(HK_A_KEY) | B(HK_A_KIND) | B(HK_A_MESSAGE))                          \
     /* -> EPOCH */                                                                                           \
@@ -175,9 +178,9 @@ enum hk_agent_state {
     X(HK_AGENT_KEY_LINK, 30, "key link", 'U', B(HK_A_KEY))                                                   \
     /* KEY NAME [ATTACHMENT] -> nothing. Puts a key's public attachment of that name into the profile, or    \
      * takes it away. */                                                                                     \
-    X(HK_AGENT_ATTACH, 36, "gpg setup", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                     \
+    X(HK_AGENT_ATTACH, 36, "attach", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                        \
     /* KEY NAME -> ATTACHMENT, or HK_NOT_FOUND */                                                            \
-    X(HK_AGENT_ATTACHMENT, 37, "gpg setup", 'U', B(HK_A_KEY) | B(HK_A_NAME))
+    X(HK_AGENT_ATTACHMENT, 37, "attachment", 'U', B(HK_A_KEY) | B(HK_A_NAME))
 
 enum hk_agent_op {
 #define HK_AGENT_OP_ENUM(id, number, name, needs, required) id = number,
@@ -222,6 +225,9 @@ struct hk_agent_key_row {
     size_t public_size;
     bool imported; /* was whole before */
     bool here;     /* this device holds a half of it */
+    uint8_t
+        policy[HK_ATTACHMENT_MAX]; /* what SSH's clients may use it for, ssh_policy.h; size 0: none is set */
+    size_t policy_size;
 };
 struct hk_agent_device_row {
     uint8_t serial[HK_ID_BYTES];

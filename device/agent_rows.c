@@ -10,7 +10,7 @@ enum hk_error hk_agent_key_row_encode(const struct hk_agent_key_row *row, uint8_
 {
     struct hk_cbor_writer writer;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, 7);
+    hk_cbor_put_map(&writer, row->policy_size != 0 ? 8 : 7);
     hk_put_bytes_field(&writer, 1, row->id, HK_ID_BYTES);
     hk_put_uint_field(&writer, 2, row->suite);
     hk_put_name_field(&writer, 3, row->name, HK_NAME_MAX);
@@ -18,6 +18,9 @@ enum hk_error hk_agent_key_row_encode(const struct hk_agent_key_row *row, uint8_
     hk_put_bytes_field(&writer, 5, row->public_key, row->public_size);
     hk_put_uint_field(&writer, 6, row->imported);
     hk_put_uint_field(&writer, 7, row->here);
+    if (row->policy_size != 0) {
+        hk_put_bytes_field(&writer, 8, row->policy, row->policy_size);
+    }
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -26,7 +29,7 @@ enum hk_error hk_agent_key_row_decode(struct hk_agent_key_row *out, struct hk_by
     struct hk_cbor_reader reader;
     struct hk_agent_key_row row = {0};
     hk_cbor_reader_init(&reader, encoded.data, encoded.size);
-    struct hk_fields fields = hk_fields_begin(&reader, 7);
+    struct hk_fields fields = hk_fields_begin(&reader, 8);
     hk_fields_fixed(&fields, 1, row.id, HK_ID_BYTES);
     row.suite = hk_fields_uint(&fields, 2, UINT64_MAX);
     hk_fields_name(&fields, 3, row.name, HK_NAME_MAX);
@@ -39,6 +42,14 @@ enum hk_error hk_agent_key_row_decode(struct hk_agent_key_row *out, struct hk_by
     }
     row.imported = hk_fields_uint(&fields, 6, 1) != 0;
     row.here = hk_fields_uint(&fields, 7, 1) != 0;
+    if (hk_fields_has(&fields, 8)) {
+        hk_fields_need(&fields, 8);
+        struct hk_bytes policy = hk_cbor_get_bytes(&reader, 1, sizeof(row.policy));
+        if (policy.data != NULL) {
+            memcpy(row.policy, policy.data, policy.size);
+            row.policy_size = policy.size;
+        }
+    }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);
     if (error == HK_OK) {

@@ -13,6 +13,7 @@ int hk_cmd_passphrase(const struct hk_call *call);
 int hk_cmd_key_create(const struct hk_call *call);
 int hk_cmd_key_list(const struct hk_call *call);
 int hk_cmd_key_export(const struct hk_call *call);
+int hk_cmd_key_allow(const struct hk_call *call);
 int hk_cmd_key_import(const struct hk_call *call);
 int hk_cmd_key_rotate(const struct hk_call *call);
 int hk_cmd_key_link(const struct hk_call *call);

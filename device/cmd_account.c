@@ -7,6 +7,7 @@
 #include "crypto/suite.h"
 #include "device/agent.h"
 #include "device/cmd.h"
+#include "device/home.h"
 #include "device/json.h"
 #include "device/prompt.h"
 #include "protocol/udf.h"
@@ -279,6 +280,29 @@ static int stop_agent(void)
     return error && error != HK_IO && error != HK_NOT_FOUND ? hk_fail(error, "agent") : 0;
 }
 
+/* For `export SSH_AUTH_SOCK=$(...)`: the path alone. */
+static int print_socket(const struct hk_call *call)
+{
+    struct hk_console console;
+    char path[HK_HOME_SOCKET_MAX + 1], problem[257];
+    int status = hk_console_open(&console, call);
+    if (!status) {
+        (void)!hk_console_request(&console, HK_AGENT_STATUS);
+        status = hk_console_ask(&console);
+    }
+    if (!status) {
+        const struct hk_agent_message *answer = hk_console_answer(&console);
+        hk_agent_text(answer, HK_A_SSH_SOCKET, path, sizeof path);
+        hk_agent_text(answer, HK_A_SSH_PROBLEM, problem, sizeof problem);
+        if (*path)
+            puts(path);
+        else
+            status = hk_fail_text(HK_EXIT_FAILED, "no socket for SSH: %s", problem);
+    }
+    hk_console_close(&console);
+    return status;
+}
+
 int hk_cmd_agent(const struct hk_call *call)
 {
     struct hk_agent_settings settings = {.idle_seconds = HK_AGENT_IDLE_SECONDS,
@@ -287,14 +311,10 @@ int hk_cmd_agent(const struct hk_call *call)
     char reason[256] = "";
     if (hk_call_option(call, "stop"))
         return stop_agent();
-    if (hk_call_option(call, "print-socket")) {
-        struct hk_console console;
-        int status = hk_console_open(&console, call);
-        if (!status)
-            puts(hk_agent_socket(console.client));
-        hk_console_close(&console);
-        return status;
-    }
+    if (hk_call_option(call, "print-socket"))
+        return print_socket(call);
+    settings.ssh_socket = hk_call_setting(call, "ssh-socket");
+    settings.ssh_fallback = hk_call_setting(call, "fallback");
     int status = read_settings(call, &settings);
     if (status)
         return status;

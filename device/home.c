@@ -85,6 +85,9 @@ static enum hk_error make_all(const char *path, char reason[256])
     return HK_OK;
 }
 
+#define SSH_ENDING ".ssh"
+#define ROOM (HK_HOME_SOCKET_MAX - (int)sizeof(SSH_ENDING))
+
 /* The socket's name comes from the folder's real path, so that two folders never share an agent. */
 static enum hk_error name_socket(struct hk_home *home, char reason[256])
 {
@@ -94,20 +97,22 @@ static enum hk_error name_socket(struct hk_home *home, char reason[256])
     hk_hash_name(hash, "agent/socket", 1, (struct hk_bytes[]){HK_TEXT(home->path)});
     hk_hex_encode(hex, hash, 8);
     const char *runtime = variable("XDG_RUNTIME_DIR");
-    int length = HK_HOME_SOCKET_MAX;
+    int length = ROOM;
     if (runtime != NULL && runtime[0] == '/' && stat(runtime, &status) == 0 && is_ours_alone(&status) &&
         access(runtime, W_OK) == 0) {
         length = snprintf(home->socket, sizeof(home->socket), "%s/halfkey-%s", runtime, hex);
     }
-    if (length >= HK_HOME_SOCKET_MAX) {
+    if (length >= ROOM) {
         length = snprintf(home->socket, sizeof(home->socket), "%s/agent-%s", home->path, hex);
     }
-    if (length >= HK_HOME_SOCKET_MAX) {
+    if (length >= ROOM) {
         snprintf(reason, 256,
                  "the path of the state folder is too long for a socket; set XDG_RUNTIME_DIR or a "
                  "shorter HALFKEY_HOME");
         return HK_IO;
     }
+    memcpy(home->ssh_socket, home->socket, (size_t)length);
+    memcpy(home->ssh_socket + length, SSH_ENDING, sizeof(SSH_ENDING));
     return HK_OK;
 }
 

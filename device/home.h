@@ -15,8 +15,9 @@
 #define HK_HOME_SOCKET_MAX 108 /* what a socket's address can hold, final zero included */
 
 struct hk_home {
-    char path[HK_HOME_PATH_MAX];     /* absolute */
-    char socket[HK_HOME_SOCKET_MAX]; /* in $XDG_RUNTIME_DIR (if it is ours alone), else in the folder */
+    char path[HK_HOME_PATH_MAX];         /* absolute */
+    char socket[HK_HOME_SOCKET_MAX];     /* in $XDG_RUNTIME_DIR (if it is ours alone), else in the folder */
+    char ssh_socket[HK_HOME_SOCKET_MAX]; /* beside it: for SSH's clients, where no setting names another */
 };
 
 /* Finds the folder; with `make` creates it and its parents. HK_NOT_FOUND if it does not exist and is not to

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "device/agent_core.h"
+#include "device/ssh_agent.h"
 
 /* A passphrase of the request; NULL and 0 if there is none. */
 static const void *passphrase(const struct hk_op_call *call, enum hk_agent_field field, size_t *size)
@@ -43,6 +44,7 @@ enum hk_error hk_op_lock(struct hk_op_call *call)
 enum hk_error hk_op_stop(struct hk_op_call *call)
 {
     (void)unlink(call->core->home.socket);
+    hk_ssh_agent_close();
     atomic_store(&call->core->stopping, true);
     return HK_OK;
 }

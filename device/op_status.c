@@ -5,9 +5,10 @@
 
 #include "crypto/suite.h"
 #include "device/agent_core.h"
+#include "device/ssh_policy.h"
 #include "protocol/words.h"
 
-#define KEY_ROW_MAX 256
+#define KEY_ROW_MAX (256 + HK_ATTACHMENT_MAX)
 
 /* ---- keys ---- */
 
@@ -33,6 +34,21 @@ static enum hk_error put_row(struct hk_op_call *call, const struct hk_agent_key_
     return error;
 }
 
+/* The attachment, where there is one; a profile's are well formed. */
+static void find_policy(struct hk_agent_key_row *row, struct hk_bytes attachments)
+{
+    struct hk_attachment list[HK_ATTACHMENTS];
+    size_t count = 0;
+    if (hk_attachments_decode(list, &count, attachments))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (!hk_ssh_is(list[i].name, HK_SSH_POLICY_ATTACHMENT))
+            continue;
+        memcpy(row->policy, list[i].data.data, list[i].data.size);
+        row->policy_size = list[i].data.size;
+    }
+}
+
 static enum hk_error put_profile_key(struct hk_op_call *call, const struct hk_profile_key *key)
 {
     const struct hk_state_key *held = hk_state_key_by_id(call->core->state, key->id);
@@ -43,6 +59,7 @@ static enum hk_error put_profile_key(struct hk_op_call *call, const struct hk_pr
     memcpy(row.id, key->id, sizeof row.id);
     memcpy(row.name, key->name, sizeof row.name);
     row.public_size = public_form(row.public_key, key->suite, key->public_key);
+    find_policy(&row, key->attachments);
     return put_row(call, &row);
 }
 
@@ -214,6 +231,9 @@ enum hk_error hk_op_status(struct hk_op_call *call)
     struct hk_core *core = call->core;
     hk_agent_set_u64(call->answer, HK_A_PID, (uint64_t)getpid());
     hk_agent_set_u64(call->answer, HK_A_TIMEOUT, core->settings.idle_seconds);
+    if (!put_text(call, HK_A_SSH_SOCKET, core->ssh_path) ||
+        !put_text(call, HK_A_SSH_PROBLEM, core->ssh_problem))
+        return HK_NO_MEMORY;
     if (!core->state)
         return look(call);
     if (core->joining) { /* nothing is stored yet: another code begins anew */

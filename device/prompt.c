@@ -102,6 +102,8 @@ bool hk_prompt_confirm(const char *question)
 
 /* ---- pinentry ---- */
 
+#define ASK_SECONDS "120"
+
 struct pinentry {
     pid_t pid;
     int in, out; /* its standard input and output */
@@ -194,6 +196,84 @@ static enum hk_error ask_pinentry(const char *program, char *out, const char *pr
     close(pinentry.out);
     waitpid(pinentry.pid, NULL, 0);
     return good && *out ? HK_OK : HK_AGENT_LOCKED;
+}
+
+/* As Assuan wants it: no line ends, no bare percent signs. */
+static void escape(char *out, size_t max, const char *text)
+{
+    size_t n = 0;
+    for (; *text && n + 4 < max; text++) {
+        if (*text == '%' || *text == '\n' || *text == '\r')
+            n += (size_t)snprintf(out + n, 4, "%%%02X", (unsigned)(uint8_t)*text);
+        else
+            out[n++] = *text;
+    }
+    out[n] = 0;
+}
+
+static enum hk_error question_pinentry(const char *program, const char *question)
+{
+    struct pinentry pinentry;
+    char text[2048];
+    int status = 0;
+    escape(text, sizeof text, question);
+    if (!pinentry_start(&pinentry, program))
+        return HK_NOT_FOUND;
+    bool runs = pinentry_answer(&pinentry, NULL);
+    bool good = runs && pinentry_command(&pinentry, "SETTIMEOUT", ASK_SECONDS, NULL) &&
+                pinentry_command(&pinentry, "SETTITLE", "halfkey", NULL) &&
+                pinentry_command(&pinentry, "SETDESC", text, NULL) &&
+                pinentry_command(&pinentry, "CONFIRM", "", NULL);
+    if (runs)
+        (void)!dprintf(pinentry.in, "BYE\n");
+    close(pinentry.in);
+    close(pinentry.out);
+    waitpid(pinentry.pid, &status, 0);
+    return good ? HK_OK : runs ? HK_NOT_ALLOWED : HK_NOT_FOUND;
+}
+
+/* ---- a program that is asked ---- */
+
+static enum hk_error question_program(const char *program, const char *question, bool is_askpass)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        int null = open("/dev/null", O_RDWR);
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+            _exit(127);
+        signal(SIGPIPE, SIG_DFL);
+        alarm((unsigned)strtoul(ASK_SECONDS, NULL, 10));
+        if (is_askpass)
+            setenv("SSH_ASKPASS_PROMPT", "confirm", 1);
+        execlp(program, program, question, (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return HK_NOT_FOUND;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        return HK_NOT_FOUND;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? HK_OK : HK_NOT_ALLOWED;
+}
+
+enum hk_error hk_prompt_question(const char *question)
+{
+    const char *program = hk_setting("confirm");
+    bool display = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY");
+    if (program)
+        return question_program(program, question, false);
+    program = hk_setting("pinentry");
+    enum hk_error error = program ? question_pinentry(program, question) : HK_NOT_FOUND;
+    program = getenv("SSH_ASKPASS");
+    if (error == HK_NOT_FOUND && display && program)
+        error = question_program(program, question, true);
+    if (error == HK_NOT_FOUND && display)
+        error = question_pinentry("pinentry", question);
+    int tty = error == HK_NOT_FOUND ? open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+    if (tty < 0)
+        return error;
+    close(tty);
+    return hk_prompt_confirm(question) ? HK_OK : HK_NOT_ALLOWED;
 }
 
 /* pinentry that dies must not take this program with it. */

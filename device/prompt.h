@@ -27,6 +27,12 @@ HK_CHECK enum hk_error hk_prompt_passphrase(char out[HK_PASSPHRASE_MAX], int fd,
 /* Asks a question on the terminal; false without a terminal, and for anything but yes. */
 bool hk_prompt_confirm(const char *question) HK_CHECK;
 
+/* Asks a yes or no of whoever can be asked, for a program without a terminal of its own: the program named by
+ * the setting `confirm` (the question is its one argument, status 0 is yes), else pinentry where the setting
+ * `pinentry` or a display is, else SSH_ASKPASS as OpenSSH uses it, else the terminal. Waits two minutes at
+ * most. HK_OK is yes, HK_NOT_ALLOWED no, HK_NOT_FOUND that nobody could be asked. */
+HK_CHECK enum hk_error hk_prompt_question(const char *question);
+
 /* Reads one line from a descriptor without reading beyond it: at most max - 1 bytes, without the line end.
  * HK_IO if there is none, HK_TOO_LARGE. */
 HK_CHECK enum hk_error hk_prompt_read_line(int fd, char *out, size_t max);

@@ -44,7 +44,7 @@ static char *trim(char *text)
 /* Values from the file, each under its name: a command holds several at once. */
 static const char *keep(const char *name, const char *value)
 {
-    static struct {
+    static _Thread_local struct {
         char name[32], value[1024];
     } kept[16];
     size_t i = 0;

@@ -253,8 +253,6 @@ int main(void)
         TEST(a_keys_name_is_taken_once),
         TEST(an_ssh_signature_says_its_namespace),
         TEST(an_openpgp_signature_says_its_hash_or_shows_what_it_is_over),
-}
-
         TEST(an_ssh_login_is_signed_as_one_and_as_nothing_else),
         TEST(a_closed_registration_and_a_wrong_pop_are_refused),
         TEST(share_operations_over_the_quota_are_refused),
