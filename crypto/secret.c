@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #ifdef HK_TEST_SEAMS
 #include <valgrind/memcheck.h>
@@ -61,6 +62,13 @@ void *hk_secret_new(size_t size)
     }
     memset(memory, 0, size);
     return memory;
+}
+
+size_t hk_secret_limit(void)
+{
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return known ? (size_t)limit.rlim_cur : SIZE_MAX;
 }
 
 void hk_secret_free(void *memory)

@@ -39,6 +39,10 @@ void *hk_secret_new(size_t size) HK_CHECK;
 /* Wipes and frees what hk_secret_new gave; NULL is allowed. */
 void hk_secret_free(void *memory);
 
+/* How many bytes this process may lock in all (RLIMIT_MEMLOCK), SIZE_MAX without a limit: who could do with
+ * less takes a part of it. */
+size_t hk_secret_limit(void) HK_CHECK;
+
 /* Fixed-size secret byte strings: keys, seeds, hashes of secrets. Never printed, never compared with memcmp.
  */
 struct hk_secret32 {

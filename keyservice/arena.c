@@ -27,7 +27,11 @@ struct hk_arena {
 /* The largest piece that may be locked, or the least one as it is. */
 static bool take_piece(struct hk_arena *arena, size_t most)
 {
-    for (size_t size = most;; size /= 2) {
+    size_t start = most, limit = hk_secret_limit();
+    while (start > HK_ARENA_LEAST && (start > limit / 2 || start + HK_ARENA_LEFT > limit)) {
+        start /= 2;
+    }
+    for (size_t size = start;; size /= 2) {
         void *piece = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         bool locked = piece != MAP_FAILED && mlock(piece, size) == 0;
         if (locked || (piece != MAP_FAILED && size <= HK_ARENA_LEAST)) {

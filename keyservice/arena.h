@@ -12,7 +12,10 @@
 
 #include "crypto/error.h"
 
-#define HK_ARENA_BYTES (UINT64_C(4) << 20) /* halved until the limit of locked memory allows it */
+/* Halved until it is at most half of what may be locked, leaves HK_ARENA_LEFT for the rest of the process, and
+ * the system allows it. */
+#define HK_ARENA_BYTES (UINT64_C(4) << 20)
+#define HK_ARENA_LEFT (UINT64_C(512) << 10)
 #define HK_ARENA_LEAST (UINT64_C(64) << 10)
 
 struct hk_arena;

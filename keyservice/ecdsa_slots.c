@@ -17,13 +17,22 @@ struct hk_ecdsa_slots {
     pthread_mutex_t lock;
     struct hk_secret32 key;
     uint64_t next;
-    struct place place[HK_ECDSA_SLOTS];
+    size_t places;
+    struct place place[];
 };
 
 struct hk_ecdsa_slots *hk_ecdsa_slots_new(void)
 {
-    struct hk_ecdsa_slots *slots = hk_secret_new(sizeof(*slots));
+    struct hk_ecdsa_slots *slots = NULL;
+    size_t places = HK_ECDSA_SLOTS;
+    while (places > HK_ECDSA_SLOTS_LEAST && places * sizeof(struct place) > hk_secret_limit() / 8) {
+        places /= 2;
+    }
+    for (; places >= HK_ECDSA_SLOTS_LEAST && slots == NULL; places /= slots == NULL ? 2 : 1) {
+        slots = hk_secret_new(sizeof(*slots) + places * sizeof(struct place));
+    }
     if (slots != NULL) {
+        slots->places = places;
         pthread_mutex_init(&slots->lock, NULL);
         hk_random(slots->key.bytes, sizeof(slots->key.bytes));
     }
@@ -64,7 +73,7 @@ static struct place *choose(struct hk_ecdsa_slots *slots, const uint8_t *serial,
 {
     struct place *oldest = NULL, *own = NULL, *empty = NULL;
     size_t count = 0;
-    for (size_t i = 0; i < HK_ECDSA_SLOTS; i++) {
+    for (size_t i = 0; i < slots->places; i++) {
         struct place *place = &slots->place[i];
         if (place->used && now - place->born > HK_ECDSA_SLOT_SECONDS) {
             hk_wipe(place, sizeof(*place));
@@ -106,7 +115,7 @@ enum hk_error hk_ecdsa_slots_take(struct hk_ecdsa_slots *slots, const uint8_t se
 {
     enum hk_error error = HK_UNKNOWN_RUN;
     pthread_mutex_lock(&slots->lock);
-    for (size_t i = 0; i < HK_ECDSA_SLOTS; i++) {
+    for (size_t i = 0; i < slots->places; i++) {
         struct place *place = &slots->place[i];
         if (is_of(place, serial, key) && place->number == number) {
             if (now - place->born <= HK_ECDSA_SLOT_SECONDS) {
@@ -123,7 +132,7 @@ enum hk_error hk_ecdsa_slots_take(struct hk_ecdsa_slots *slots, const uint8_t se
 void hk_ecdsa_slots_drop(struct hk_ecdsa_slots *slots, const uint8_t serial[HK_ID_BYTES])
 {
     pthread_mutex_lock(&slots->lock);
-    for (size_t i = 0; i < HK_ECDSA_SLOTS; i++) {
+    for (size_t i = 0; i < slots->places; i++) {
         struct place *place = &slots->place[i];
         if (place->used && memcmp(place->serial, serial, HK_ID_BYTES) == 0) {
             hk_wipe(place, sizeof(*place));
@@ -136,7 +145,7 @@ size_t hk_ecdsa_slots_count(struct hk_ecdsa_slots *slots)
 {
     size_t count = 0;
     pthread_mutex_lock(&slots->lock);
-    for (size_t i = 0; i < HK_ECDSA_SLOTS; i++) {
+    for (size_t i = 0; i < slots->places; i++) {
         count += slots->place[i].used;
     }
     pthread_mutex_unlock(&slots->lock);

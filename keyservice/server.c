@@ -13,6 +13,7 @@
 #include "protocol/seam.h"
 
 #define STOP_MS 10000
+#define LOCKED_BYTES (512U << 10)  /* with less it may not start */
 #define DESCRIPTORS_KEPT 128       /* for files and for connections that still greet */
 #define CONNECTIONS_AN_ADDRESS 256 /* that no device has used */
 
@@ -130,6 +131,9 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     if (error != HK_OK) {
         return error;
     }
+    if (!hk_vault_is_quarantined(server->vault)) {
+        reason[0] = '\0'; /* what was missing at a first start has been made */
+    }
     server->store = hk_vault_store(server->vault);
     server->keys = hk_vault_keys(server->vault);
     server->quarantined = hk_vault_is_quarantined(server->vault);
@@ -229,7 +233,12 @@ enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *o
         error = listen_on(server, options, reason);
     }
     if (error != HK_OK) {
-        if (reason[0] == '\0') {
+        if (error == HK_NO_MEMORY && hk_secret_limit() < LOCKED_BYTES) {
+            (void)snprintf(reason, 256,
+                           "only %zu KiB of memory may be locked: raise the limit to %u KiB or more (ulimit -l "
+                           "%u, LimitMEMLOCK=%uK in the unit)",
+                           hk_secret_limit() >> 10, LOCKED_BYTES >> 10, LOCKED_BYTES >> 10, LOCKED_BYTES >> 10);
+        } else if (reason[0] == '\0') {
             (void)snprintf(reason, 256, "%s", hk_strerror(error));
         }
         hk_server_stop(server);

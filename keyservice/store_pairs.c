@@ -29,7 +29,11 @@ enum hk_error hk_store_pairs_open(struct hk_store *store)
         return HK_NO_MEMORY;
     }
     pthread_mutex_init(&cache->lock, NULL);
-    for (size_t places = PLACES_MOST; places >= PLACES_LEAST && cache->entries == NULL; places /= 2) {
+    size_t most = PLACES_MOST; /* a quarter of what may be locked: others need some too */
+    while (most > PLACES_LEAST && most * sizeof *cache->entries > hk_secret_limit() / 4) {
+        most /= 2;
+    }
+    for (size_t places = most; places >= PLACES_LEAST && cache->entries == NULL; places /= 2) {
         cache->entries = hk_secret_new(places * sizeof *cache->entries);
         cache->places = cache->entries != NULL ? places : 0;
     }

@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/client.h"
+#include "tests/support/ecdsa_service.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -454,21 +454,55 @@ static void sigterm_finishes_what_was_accepted(void **state)
     hk_test_device_end(&laptop);
 }
 
-/* The last one: a limit that was lowered cannot be raised again. */
+static void a_key_of_each_kind_signs_and_is_refreshed(void)
+{
+    static struct hk_test_ecdsa pair;
+    uint8_t signature[64];
+    hk_test_device_init(&laptop, &service);
+    assert_int_equal(hk_test_init(&laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "work"), HK_OK);
+    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_SECP256K1_ECDSA, "coins"), HK_OK);
+    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
+    for (size_t i = 0; i < laptop.key_count; i++) {
+        if (laptop.key[i].suite->id == HK_SUITE_ED25519) {
+            assert_int_equal(hk_test_sign(&laptop, &laptop.key[i], HK_SIGN_RAW, "x", 1, signature), HK_OK);
+        }
+    }
+    assert_int_equal(hk_test_ecdsa_ring(&laptop, &pair), HK_OK);
+    assert_int_equal(hk_test_ecdsa_setup(&laptop, hk_ecdsa_key_of(&laptop), &pair), HK_OK);
+    hk_ecdsa_assert_signs(&laptop, &pair);
+    hk_ecdsa_service_refresh(&laptop, &pair);
+    hk_ecdsa_assert_signs(&laptop, &pair);
+    hk_test_device_end(&laptop);
+}
+
+/* The last one: a limit that was lowered cannot be raised again. With a little it serves as always, from smaller
+ * pieces; with next to nothing it says in a sentence what to set. */
 static void low_limit_of_locked_memory_is_warned_about(void **state)
 {
     (void)state;
-    struct rlimit small = {4 << 20, 4 << 20};
+    static const rlim_t limits[] = {4 << 20, 1 << 20, 512 << 10};
     if (somebody() == NULL) {
         skip();
     }
     prepare();
-    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &small), 0);
     service.options[0] = "--user";
     service.options[1] = "nobody";
-    hk_test_service_restart(&service);
-    assert_non_null(strstr(log_text(), "event=memory-not-locked"));
-    assert_true(strtoul(proc_line("status", "VmLck:"), NULL, 10) >= 4); /* the secrets' own pages are */
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        struct rlimit small = {limits[i], limits[i]};
+        assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &small), 0);
+        hk_test_service_restart(&service);
+        assert_non_null(strstr(log_text(), "event=memory-not-locked"));
+        assert_non_null(strstr(log_text(), "event=locked-memory-short"));
+        unsigned long locked = strtoul(proc_line("status", "VmLck:"), NULL, 10);
+        assert_true(locked >= 4 && locked <= limits[i] >> 10); /* the secrets' own pages are */
+        a_key_of_each_kind_signs_and_is_refreshed();
+        assert_int_equal(hk_test_service_stop(&service), 0);
+    }
+    struct rlimit next_to_nothing = {8 << 10, 8 << 10};
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &next_to_nothing), 0);
+    assert_int_equal(refused_start((const char *const[]){"--user", "nobody", NULL}, 0), 1);
+    assert_non_null(strstr(log_text(), "ulimit -l 512"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

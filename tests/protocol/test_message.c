@@ -442,7 +442,7 @@ static void a_refusal_carries_its_error_and_nothing_more(void **state)
         make(&message, HK_BIT(HK_F_REQUEST) | HK_BIT(HK_F_ERROR), NULL, false);
         hk_message_set_u64(&message, HK_F_ERROR, number);
         enum hk_error error = hk_message_check_answer(&message, row, bytes);
-        assert_int_equal(error, number <= HK_QUARANTINE ? (enum hk_error)number : HK_BAD_PEER);
+        assert_int_equal(error, number <= HK_PREPARED_OFF ? (enum hk_error)number : HK_BAD_PEER);
         put(&message, HK_F_POINTS, true);
         assert_int_equal(hk_message_check_answer(&message, row, bytes), HK_BAD_PEER);
     }
