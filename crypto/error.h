@@ -57,7 +57,8 @@
     X(HK_AUTH, 53, "auth", "authentication failed: damaged, or not for this key")                            \
     X(HK_UNSUPPORTED, 54, "unsupported", "not supported by this version")                                    \
     X(HK_LOG_FORKED, 55, "log-forked",                                                                       \
-      "the service's log does not extend what this device has seen: it has hidden or changed something")     \
+      "the service's log does not extend what this device has seen: something was hidden, changed, or put "  \
+      "back from a backup; ask its operator")                                                                \
     X(HK_AGAIN, 56, "again", "not yet; ask again")
 
 enum hk_error {

@@ -35,6 +35,7 @@ struct hk_core {
     bool has_repeated;         /* the last refresh-confirm, since the file was unlocked */
     atomic_bool unsettled;     /* something may be left of a change: hk_core_resume before going on */
     atomic_bool ecdsa_stale;   /* set-ups of ECDSA keys do not fit the service's: asked for again */
+    atomic_bool fork_told;     /* the service has this device's word that its log is another */
     atomic_bool profile_stale; /* the service may have a newer profile: hk_core_follow_profile */
     pthread_mutex_t saving;    /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */

@@ -97,6 +97,50 @@ static enum hk_error write_state(struct watch *watch)
     return hk_core_save(watch->core, "log");
 }
 
+/* An ordinary device goes on with a new generation when an administrator's device has: what that one reports
+ * of it is signed with the key of the profile that this one has, and made only after its user's yes. */
+static bool administrator_went_on(const struct watch *watch)
+{
+    bool ordinary = false, went_on = false;
+    for (size_t i = 0; i < watch->profile.device_count; i++) {
+        const struct hk_profile_device *device = &watch->profile.devices[i];
+        const struct hk_log_head *seen = &watch->audit.devices[i].head;
+        if (memcmp(device->serial, watch->core->state->serial, HK_ID_BYTES) == 0) {
+            ordinary = device->role != HK_ROLE_ADMIN;
+        } else if (device->role == HK_ROLE_ADMIN && seen->generation == watch->head.generation &&
+                   seen->size != 0) {
+            went_on = true;
+        }
+    }
+    return ordinary && went_on;
+}
+
+/* All of a new generation, from its first leaf. What was answered before belongs to the one that is gone. */
+static enum hk_error check_new_generation(struct watch *watch)
+{
+    const struct hk_log_source *source = &watch->asker.source;
+    hk_log_head_empty(&watch->last, watch->head.generation);
+    for (size_t i = 0; i < watch->audit.device_count; i++) {
+        memset(&watch->audit.devices[i].head, 0, sizeof(watch->audit.devices[i].head));
+    }
+    for (size_t i = 0; i < watch->own_count; i++) {
+        watch->own[i].found = watch->own[i].answered;
+    }
+    enum hk_error error =
+        hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
+    if (error == HK_OK) {
+        error = hk_log_audit(&watch->view, &watch->last, &watch->head, watch->own, watch->own_count, source,
+                             &watch->audit);
+    }
+    if (error == HK_OK && !atomic_load(&accepting) && !administrator_went_on(watch)) {
+        pthread_mutex_lock(&watch->core->saving);
+        watch->core->state->log.stopped = true;
+        pthread_mutex_unlock(&watch->core->saving);
+        error = HK_NEEDS_APPROVAL;
+    }
+    return error;
+}
+
 static enum hk_error check(struct watch *watch)
 {
     const struct hk_log_source *source = &watch->asker.source;
@@ -107,25 +151,27 @@ static enum hk_error check(struct watch *watch)
     }
     error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
     if (error == HK_NEEDS_APPROVAL) {
-        if (!atomic_load(&accepting)) {
-            pthread_mutex_lock(&watch->core->saving);
-            watch->core->state->log.stopped = true;
-            pthread_mutex_unlock(&watch->core->saving);
-            return error;
-        }
-        hk_log_head_empty(&watch->last, watch->head.generation);
-        for (size_t i = 0; i < watch->audit.device_count; i++) {
-            memset(&watch->audit.devices[i].head, 0, sizeof(watch->audit.devices[i].head));
-        }
-        for (size_t i = 0; i < watch->own_count;
-             i++) { /* what was answered belongs to the one that is gone */
-            watch->own[i].found = watch->own[i].answered;
-        }
-        error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
+        return check_new_generation(watch);
     }
     return error == HK_OK ? hk_log_audit(&watch->view, &watch->last, &watch->head, watch->own,
                                          watch->own_count, source, &watch->audit)
                           : error;
+}
+
+/* Once: the last head that held, signed, into the log that does not extend it. Its operator hears of it, and
+ * so does every other device that looks at the log: the two histories can never be joined again. */
+static void tell_fork(struct watch *watch)
+{
+    uint8_t report[HK_REPORT_BYTES];
+    if (watch->core->state->log.head.size == 0 || atomic_exchange(&watch->core->fork_told, true)) {
+        return;
+    }
+    hk_log_report(report, watch->core->state->account, &watch->core->state->log.head,
+                  watch->core->state->report_key.bytes);
+    hk_client_set_report(watch->client, report);
+    if (fetch_head(watch) != HK_OK) {
+        atomic_store(&watch->core->fork_told, false);
+    }
 }
 
 enum hk_error hk_core_watch_log(void *argument, struct hk_client *client)
@@ -152,6 +198,9 @@ enum hk_error hk_core_watch_log(void *argument, struct hk_client *client)
     if (error == HK_OK) {
         error = check(watch);
     }
+    if (error == HK_LOG_FORKED) {
+        tell_fork(watch);
+    }
     hk_log_asker_close(&watch->asker);
     if (error == HK_OK) {
         error = write_state(watch);
@@ -166,6 +215,11 @@ enum hk_error hk_op_log_accept(struct hk_op_call *call)
     atomic_store(&accepting, true);
     enum hk_error error = hk_client_check_now(call->core->client);
     atomic_store(&accepting, false);
+    if (error != HK_OK) {
+        return error;
+    }
+    /* Its report of the new generation goes with the next request: other devices wait for it. */
+    error = hk_client_check_now(call->core->client);
     if (error != HK_OK) {
         return error;
     }

@@ -4,11 +4,14 @@
 #include <time.h>
 
 #include "keyservice/admission.h"
+#include "keyservice/console.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
 #include "keyservice/revocations.h"
 #include "keyservice/suspensions.h"
 #include "protocol/seam.h"
+
+#define FORK_SECONDS 60 /* between two lines about a log that is another */
 
 #define FUNCTION_HAS(function) function
 #define FUNCTION_NOT(function) NULL
@@ -62,6 +65,29 @@ static enum hk_error append_refusal(struct hk_job *job, struct hk_txn *txn, enum
     return error;
 }
 
+/* A device's report of a head that this log never had: it is kept as every report is, and the operator hears
+ * of it, since what a database that was put back has lost nobody but a device can know. */
+static enum hk_error hold_report(struct hk_job *job, struct hk_txn *txn)
+{
+    struct hk_log_head head;
+    hk_head_decode(&head, job->leaf.report);
+    enum hk_error error = hk_log_holds(txn, job->account, &head);
+    uint64_t now = hk_now();
+    if (error == HK_LOG_FORKED && now - job->server->fork_told < FORK_SECONDS) {
+        return HK_OK;
+    }
+    if (error == HK_LOG_FORKED) {
+        job->server->fork_told = now;
+        hk_console(HK_LEVEL_ERROR, "log-not-what-a-device-saw",
+                   " generation=%llu size=%llu advice=\"was a copy of the database put back? then stop "
+                   "halfkeyd, run "
+                   "'halfkeyd adopt-restore --force', start it: devices ask their users and go on\"",
+                   (unsigned long long)head.generation, (unsigned long long)head.size);
+        return HK_OK;
+    }
+    return error;
+}
+
 static enum hk_error entry_apply(struct hk_entry *entry, struct hk_txn *txn)
 {
     struct hk_job *job = (struct hk_job *)entry;
@@ -76,6 +102,9 @@ static enum hk_error entry_apply(struct hk_entry *entry, struct hk_txn *txn)
         error = hk_store_count_use(txn, job->device.serial, job->leaf.count, hk_now());
     }
     bool leaf = ((job->operation->flags & HK_OPERATION_LEAF) != 0 && !job->no_leaf) || job->leaf.has_report;
+    if (error == HK_OK && leaf && job->leaf.has_report) {
+        error = hold_report(job, txn);
+    }
     if (error == HK_OK && leaf) {
         error = append_leaf(job, txn, HK_OK, job->leaf.count);
     }

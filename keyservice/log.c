@@ -183,6 +183,30 @@ enum hk_error hk_log_consistency(struct hk_txn *txn, const uint8_t *account, uin
     return error != HK_OK ? error : hk_merkle_prove_consistency(hashes, count, start, size, read_node, &tree);
 }
 
+enum hk_error hk_log_holds(struct hk_txn *txn, const uint8_t *account, const struct hk_log_head *head)
+{
+    uint8_t hashes[HK_MERKLE_PROOF_MAX][32];
+    struct hk_bytes proof[HK_MERKLE_PROOF_MAX];
+    struct hk_log_head own;
+    size_t count;
+    enum hk_error error = hk_log_read_head(txn, account, &own);
+    if (error != HK_OK || head->generation != own.generation) {
+        return error != HK_OK || head->generation < own.generation ? error : HK_LOG_FORKED;
+    }
+    if (head->size > own.size) {
+        return HK_LOG_FORKED;
+    }
+    error = hk_log_consistency(txn, account, own.generation, head->size, own.size, hashes, &count);
+    for (size_t i = 0; i < count && error == HK_OK; i++) {
+        proof[i] = HK_BYTES(hashes[i], 32);
+    }
+    if (error == HK_OK) {
+        error = hk_merkle_verify_consistency(head->size, head->root, own.size, own.root, proof, count);
+        error = error == HK_BAD_PROOF ? HK_LOG_FORKED : error;
+    }
+    return error;
+}
+
 /* -- checking -- */
 
 /* Compares what the leaves give with what is stored. */

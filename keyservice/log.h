@@ -34,6 +34,11 @@ HK_CHECK enum hk_error hk_log_append(struct hk_txn *txn, const uint8_t *account,
 HK_CHECK enum hk_error hk_log_append_leaf(struct hk_txn *txn, const uint8_t *account,
                                           const struct hk_leaf *leaf);
 
+/* Whether a head that somebody has seen is one that this log had: HK_LOG_FORKED if it is larger, or of a
+ * later generation, or its root is another. Of an earlier generation nothing is said: HK_OK. */
+HK_CHECK enum hk_error hk_log_holds(struct hk_txn *txn, const uint8_t *account,
+                                    const struct hk_log_head *head);
+
 /* The current generation, its size and root as of this transaction; time is 0. HK_NOT_FOUND: no such account.
  */
 HK_CHECK enum hk_error hk_log_read_head(struct hk_txn *txn, const uint8_t *account, struct hk_log_head *head);

@@ -197,10 +197,10 @@ static int check(const struct hk_options *options, const struct hk_vault_options
     return problems == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int adopt(const struct hk_vault_options *where)
+static int adopt(const struct hk_vault_options *where, bool force)
 {
     char reason[256] = "";
-    enum hk_error error = hk_vault_adopt(where, reason);
+    enum hk_error error = hk_vault_adopt(where, force, reason);
     if (error != HK_OK) {
         return fail(EXIT_FAILED, reason[0] != '\0' ? reason : hk_strerror(error));
     }
@@ -254,7 +254,7 @@ int main(int argc, char **argv)
     case HK_COMMAND_CHECK:
         return check(&options, &where);
     case HK_COMMAND_ADOPT:
-        return adopt(&where);
+        return adopt(&where, options.force);
     case HK_COMMAND_REPLACE_RING:
         return replace_ring(&where);
     case HK_COMMAND_RUN:

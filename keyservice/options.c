@@ -97,6 +97,11 @@ static bool set_json(struct hk_options *options, const char *value)
     options->json = true;
     return value == NULL;
 }
+static bool set_force(struct hk_options *options, const char *value)
+{
+    options->force = true;
+    return value == NULL;
+}
 static bool set_help(struct hk_options *options, const char *value)
 {
     options->help = true;
@@ -140,6 +145,10 @@ static const struct row {
      "whom root becomes before anything is opened (default: halfkey, where that account exists)"},
     {"config", "FILE", true, set_config, "a file of lines such as 'registration = open'"},
     {"json", NULL, false, set_json, "with check: findings as JSON"},
+    {"force", NULL, false, set_force,
+     "with adopt-restore: also where database and slot files fit, because a copy of the same generation was "
+     "put "
+     "back (the service logs event=log-not-what-a-device-saw then)"},
     {"help", NULL, false, set_help, "show this"},
     {"version", NULL, false, set_version, "show the version"},
 };

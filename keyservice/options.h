@@ -27,7 +27,7 @@ enum hk_command {
 
 struct hk_options {
     enum hk_command command;
-    bool help, version, json;
+    bool help, version, json, force;
     char data[HK_OPTION_TEXT_MAX], config[HK_OPTION_TEXT_MAX];
     char listen[HK_LISTEN_URLS][HK_LISTEN_URL_MAX];
     size_t listen_count;

@@ -46,6 +46,7 @@ struct hk_server {
     struct hk_ecdsa_slots *ecdsa_slots;
     bool prepares_ecdsa;
     struct hk_refusals *refusals; /* the writer's thread alone */
+    uint64_t fork_told;           /* seconds, likewise: when the operator was last told of one */
     struct hk_housekeeping *housekeeping;
     struct hk_metrics metrics;
     bool logs_requests;         /* every one; else those that failed by our fault */

@@ -205,7 +205,7 @@ enum hk_error hk_vault_open(struct hk_vault **out, const struct hk_vault_options
     return HK_OK;
 }
 
-enum hk_error hk_vault_adopt(const struct hk_vault_options *options, char reason[256])
+enum hk_error hk_vault_adopt(const struct hk_vault_options *options, bool force, char reason[256])
 {
     struct hk_vault *vault;
     enum hk_error error = hk_vault_open_parts(&vault, options, HK_VAULT_ADOPT, reason);
@@ -214,8 +214,11 @@ enum hk_error hk_vault_adopt(const struct hk_vault_options *options, char reason
     }
     enum hk_start decision;
     error = hk_vault_decide(vault, &decision);
-    if (error == HK_OK && decision != HK_START_QUARANTINE) {
-        hk_reason(reason, "database and slot files fit together; there is nothing to adopt");
+    if (error == HK_OK && decision != HK_START_QUARANTINE && !force) {
+        hk_reason(
+            reason,
+            "database and slot files fit together; there is nothing to adopt. If a copy of the database was"
+            " put back all the same, and devices say that their log is another: adopt-restore --force");
         error = HK_CONFLICT;
     } else if (error == HK_OK) {
         error = hk_vault_adopt_opened(vault, (uint64_t)time(NULL));

@@ -34,10 +34,12 @@ struct hk_store *hk_vault_store(struct hk_vault *vault) HK_CHECK;
 const struct hk_service_keys *hk_vault_keys(const struct hk_vault *vault) HK_CHECK;
 const char *hk_vault_data(const struct hk_vault *vault) HK_CHECK; /* the directory */
 
-/* `halfkeyd adopt-restore`: takes what store and slot file have in common as the truth. Devices whose slot is
- * erased are revoked, slots without a device erased, and every account's log begins a new generation whose
- * first leaf is the last head that the store has. Not while a service runs. */
-HK_CHECK enum hk_error hk_vault_adopt(const struct hk_vault_options *options, char reason[256]);
+/* `halfkeyd adopt-restore [--force]`: takes what store and slot file have in common as the truth. Devices
+ * whose slot is erased are revoked, slots without a device erased, and every account's log begins a new
+ * generation whose first leaf is the last head that the store has. Without `force` HK_CONFLICT where store
+ * and slot file fit together: then only devices can tell that the database was put back. Not while a service
+ * runs. */
+HK_CHECK enum hk_error hk_vault_adopt(const struct hk_vault_options *options, bool force, char reason[256]);
 
 /* `halfkeyd replace-ring`: erases the ring-Pedersen modulus and all set-ups; the service makes a new one when
  * a device asks, and devices take it, signed and proved. HK_CONFLICT in quarantine. Not while a service runs.

@@ -75,15 +75,17 @@ static void next_generation(void)
     hk_test_service_restart(&service);
 }
 
-static void adopt(void)
+static void adopt_with(const char *option)
 {
     char path[512];
-    ssize_t length = readlink("/proc/self/exe", path, 400);
-    assert_true(length > 0);
-    path[length] = '\0';
-    *strrchr(path, '/') = '\0';
-    *strrchr(path, '/') = '\0';
-    shell("'%s/halfkeyd' adopt-restore --data '%s/data' >/dev/null", path, service.directory);
+    hk_test_service_program(path, sizeof(path));
+    shell("'%s' adopt-restore %s --data '%s/data' >'%s/adopted' 2>&1", path, option, service.directory,
+          service.directory);
+}
+
+static void adopt(void)
+{
+    adopt_with("");
 }
 
 static void expect_same_x(const struct hk_test_home *home)
@@ -146,6 +148,44 @@ static void row16_a_database_put_back_twice_or_an_older_one_is_no_way_round(void
     }
     hk_test_service_restart(&service);
     hk_test_home_end(&tablet);
+}
+
+/* ---- a database of the same generation ---- */
+
+/* Nothing but the devices' heads tells that it is an older one: no start, no revocation and no hour is
+ * between. */
+static void row16_a_database_of_the_same_generation_is_seen_by_devices_and_adopted_by_force(void **state)
+{
+    (void)state;
+    back_up("before");
+    expect_same_x(&laptop);
+    HK_EXPECT(&laptop, 0, "verified", "log", "--verify");
+    (void)hk_test_service_stop(&service);
+    put_back("before");
+    hk_test_service_restart(&service);
+    shell("! grep -q event=log-not-what-a-device-saw '%s/log'", service.directory);
+    HK_EXPECT(&laptop, 1, "put back from a backup; ask its operator", AGREE);
+    shell("grep -q 'event=log-not-what-a-device-saw.*adopt-restore --force' '%s/log'", service.directory);
+    hk_tried("a device sees it, and the operator hears of it");
+    HK_EXPECT(&phone, 1, "ask its operator", AGREE); /* by the laptop's word, which is a leaf now */
+    hk_tried("another device, which has seen nothing of what is lost, finds the first one's word in the log");
+    (void)hk_test_service_stop(&service);
+    char path[512];
+    hk_test_service_program(path, sizeof(path));
+    shell("! '%s' adopt-restore --data '%s/data' 2>'%s/refused' && grep -q -- --force '%s/refused'", path,
+          service.directory, service.directory, service.directory);
+    adopt_with("--force");
+    hk_test_service_restart(&service);
+    HK_EXPECT(&laptop, 5, NULL, AGREE);
+    HK_EXPECT(&phone, 5, NULL, AGREE);
+    HK_EXPECT(&phone, 1, "administrator", "log", "accept", "--yes");
+    HK_EXPECT(&phone, 5, NULL, AGREE);
+    hk_tried("an ordinary device waits for an administrator's");
+    HK_EXPECT(&laptop, 0, NULL, "log", "accept", "--yes");
+    expect_same_x(&laptop);
+    expect_same_x(&phone);
+    HK_EXPECT(&laptop, 0, "verified", "log", "--verify");
+    hk_tried("adopted by force: both go on with their users' yes");
 }
 
 /* ---- a revocation that a device keeps ---- */
@@ -215,8 +255,9 @@ static void row16_a_database_from_before_a_refresh_is_rolled_back_and_the_device
     put_back("after");
     adopt();
     hk_test_service_restart(&service);
-    HK_EXPECT(&laptop, 0, NULL, "log", "accept", "--yes");
     HK_EXPECT(&phone, 5, NULL, AGREE);
+    HK_EXPECT(&laptop, 0, NULL, "log", "accept", "--yes");
+    expect_same_x(&phone);
     hk_tried("the newer database is found: its half is still there");
 }
 
@@ -268,6 +309,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(row16_a_database_from_before_a_revocation_does_not_bring_the_device_back),
         TEST(row16_a_database_put_back_twice_or_an_older_one_is_no_way_round),
+        TEST(row16_a_database_of_the_same_generation_is_seen_by_devices_and_adopted_by_force),
         TEST(row16_a_kept_revocation_is_applied_before_the_account_is_served),
         TEST(row16_a_revocation_that_found_no_service_is_applied_at_the_next_contact),
         TEST(row16_it_is_applied_by_another_agent_too),

@@ -244,8 +244,9 @@ static void database_from_before_a_revocation_is_quarantined_and_its_half_never_
         vault_fixture_close(&fixture);
     }
     struct hk_vault_options options = {.data = fixture.data};
-    assert_int_equal(hk_vault_adopt(&options, fixture.reason), HK_OK);
-    assert_int_equal(hk_vault_adopt(&options, fixture.reason), HK_CONFLICT);
+    assert_int_equal(hk_vault_adopt(&options, false, fixture.reason), HK_OK);
+    assert_int_equal(hk_vault_adopt(&options, false, fixture.reason), HK_CONFLICT);
+    assert_non_null(strstr(fixture.reason, "--force"));
     vault_fixture_open(&fixture);
     assert_false(hk_vault_is_quarantined(fixture.vault));
     assert_int_equal(sample_half_is_there(&fixture, &phone), HK_REVOKED);
@@ -286,12 +287,12 @@ static void crash_at_any_write_of_an_adoption_can_be_adopted_again(void **state)
         pid_t child = fork();
         if (child == 0) {
             setenv("HK_CRASH", places[i], 1);
-            _exit(hk_vault_adopt(&options, fixture.reason) == HK_OK ? 0 : 9);
+            _exit(hk_vault_adopt(&options, false, fixture.reason) == HK_OK ? 0 : 9);
         }
         int status;
         waitpid(child, &status, 0);
         assert_true(WIFSIGNALED(status));
-        enum hk_error again = hk_vault_adopt(&options, fixture.reason);
+        enum hk_error again = hk_vault_adopt(&options, false, fixture.reason);
         assert_true(again == HK_OK || again == HK_CONFLICT);
         vault_fixture_open(&fixture);
         assert_false(hk_vault_is_quarantined(fixture.vault));
@@ -307,10 +308,11 @@ static void store_without_its_slot_files_opens_nothing_and_adopting_revokes_ever
     struct hk_vault_options options = {.data = fixture.data};
     unlink(vault_fixture_path(&fixture, "slots.b"));
     assert_int_equal(vault_fixture_try(&fixture), HK_NOT_FOUND);
-    assert_int_equal(hk_vault_adopt(&options, fixture.reason), HK_NOT_FOUND); /* the other copy is there */
+    assert_int_equal(hk_vault_adopt(&options, false, fixture.reason),
+                     HK_NOT_FOUND); /* the other copy is there */
     unlink(vault_fixture_path(&fixture, "slots.a"));
     assert_int_equal(vault_fixture_try(&fixture), HK_NOT_FOUND);
-    assert_int_equal(hk_vault_adopt(&options, fixture.reason), HK_OK);
+    assert_int_equal(hk_vault_adopt(&options, false, fixture.reason), HK_OK);
     vault_fixture_open(&fixture);
     assert_int_equal(sample_half_is_there(&fixture, &alice), HK_REVOKED);
     assert_int_equal(sample_half_is_there(&fixture, &phone), HK_REVOKED);
