@@ -12,8 +12,8 @@
 
 #include "crypto/error.h"
 
-/* Halved until it is at most half of what may be locked, leaves HK_ARENA_LEFT for the rest of the process, and
- * the system allows it. */
+/* Halved until it is at most half of what may be locked, leaves HK_ARENA_LEFT for the rest of the process,
+ * and the system allows it. */
 #define HK_ARENA_BYTES (UINT64_C(4) << 20)
 #define HK_ARENA_LEFT (UINT64_C(512) << 10)
 #define HK_ARENA_LEAST (UINT64_C(64) << 10)

@@ -10,7 +10,8 @@
 
 #define HK_ECDSA_SLOTS_A_PAIR 4
 #define HK_ECDSA_SLOT_SECONDS 60
-/* Of all pairs; the oldest makes room. Fewer, as low as the other figure, where little memory may be locked. */
+/* Of all pairs; the oldest makes room. Fewer, as low as the other figure, where little memory may be locked.
+ */
 #define HK_ECDSA_SLOTS 1024
 #define HK_ECDSA_SLOTS_LEAST 16
 

@@ -234,10 +234,11 @@ enum hk_error hk_server_start(struct hk_server **out, const struct hk_options *o
     }
     if (error != HK_OK) {
         if (error == HK_NO_MEMORY && hk_secret_limit() < LOCKED_BYTES) {
-            (void)snprintf(reason, 256,
-                           "only %zu KiB of memory may be locked: raise the limit to %u KiB or more (ulimit -l "
-                           "%u, LimitMEMLOCK=%uK in the unit)",
-                           hk_secret_limit() >> 10, LOCKED_BYTES >> 10, LOCKED_BYTES >> 10, LOCKED_BYTES >> 10);
+            (void)snprintf(
+                reason, 256,
+                "only %zu KiB of memory may be locked: raise the limit to %u KiB or more (ulimit -l "
+                "%u, LimitMEMLOCK=%uK in the unit)",
+                hk_secret_limit() >> 10, LOCKED_BYTES >> 10, LOCKED_BYTES >> 10, LOCKED_BYTES >> 10);
         } else if (reason[0] == '\0') {
             (void)snprintf(reason, 256, "%s", hk_strerror(error));
         }

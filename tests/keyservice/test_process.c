@@ -476,8 +476,8 @@ static void a_key_of_each_kind_signs_and_is_refreshed(void)
     hk_test_device_end(&laptop);
 }
 
-/* The last one: a limit that was lowered cannot be raised again. With a little it serves as always, from smaller
- * pieces; with next to nothing it says in a sentence what to set. */
+/* The last one: a limit that was lowered cannot be raised again. With a little it serves as always, from
+ * smaller pieces; with next to nothing it says in a sentence what to set. */
 static void low_limit_of_locked_memory_is_warned_about(void **state)
 {
     (void)state;
