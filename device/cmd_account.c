@@ -9,6 +9,7 @@
 #include "device/cmd.h"
 #include "device/home.h"
 #include "device/json.h"
+#include "device/whole_keys.h"
 #include "device/prompt.h"
 #include "protocol/udf.h"
 
@@ -83,6 +84,12 @@ static const char *suite_name(uint64_t id)
     return suite ? suite->name : "unknown";
 }
 
+static void put_whole(void *context, const char *path, const struct hk_agent_key_row *row)
+{
+    (void)row;
+    hk_json_text(context, NULL, path);
+}
+
 static void state_json(const struct hk_agent_message *answer)
 {
     static const char *const states[] = {"empty", "locked", "unlocked", "unfinished"};
@@ -114,6 +121,9 @@ static void state_json(const struct hk_agent_message *answer)
             hk_json_text(&json, NULL, text);
         }
         hk_json_end_list(&json);
+        hk_json_list(&json, "whole_files");
+        hk_whole_keys_find(&answer->value[HK_A_ROWS], put_whole, &json);
+        hk_json_end_list(&json);
     }
     hk_json_end_map(&json);
 }
@@ -128,6 +138,14 @@ static void state_keys(const struct hk_agent_message *answer)
             printf("          %-20s %s%s%s\n", row.name, suite_name(row.suite),
                    row.imported ? ", was whole before" : "", row.here ? "" : ", no half here");
     }
+}
+
+static void say_whole(void *context, const char *path, const struct hk_agent_key_row *row)
+{
+    (void)context;
+    printf("\nWHOLE: %s is all of the key '%s'; while it exists, so is everything that the key opens or\n"
+           "signs to whoever has it (shred -u).\n",
+           path, row->name);
 }
 
 static void state_suspended(const struct hk_agent_message *answer)
@@ -168,6 +186,7 @@ static void state_text(const struct hk_agent_message *answer)
                when);
     }
     state_suspended(answer);
+    hk_whole_keys_find(&answer->value[HK_A_ROWS], say_whole, NULL);
     if (hk_agent_u64(answer, HK_A_DEVICES) < 2)
         puts("\nThis is the only device: if it is lost, everything encrypted to its keys is too ('halfkey "
              "device "

@@ -6,12 +6,11 @@
 #include "crypto/group_secp256k1.h"
 #include "crypto/secret.h"
 #include "crypto/suite.h"
-#include "device/cmd.h"
+#include "device/cmd_key.h"
 #include "device/json.h"
 #include "device/key_format.h"
-#include "device/wif.h"
 
-static const char *suite_name(uint64_t id)
+const char *hk_suite_text(uint64_t id)
 {
     const struct hk_suite *suite = hk_suite_by_id(id);
     return suite ? suite->name : "unknown";
@@ -53,7 +52,7 @@ void hk_print_made(const struct hk_console *console, const char *name, uint64_t 
     hk_json_start(&json, stdout);
     hk_json_map(&json, NULL);
     hk_json_text(&json, "name", name);
-    hk_json_text(&json, "suite", suite_name(suite));
+    hk_json_text(&json, "suite", hk_suite_text(suite));
     hk_json_hex(&json, "public_key", public, answer->value[HK_A_PUBLIC].size);
     hk_json_text(&json, kind, text);
     hk_json_time(&json, "created", hk_agent_u64(answer, HK_A_CREATED));
@@ -61,14 +60,14 @@ void hk_print_made(const struct hk_console *console, const char *name, uint64_t 
 }
 
 /* A suite that a user can ask for; the account's own is made at `init` alone. */
-static const struct hk_suite *find_suite(const char *name)
+const struct hk_suite *hk_find_suite(const char *name)
 {
     const struct hk_suite *suite = hk_suite_by_name(name);
     return suite && suite->id != HK_SUITE_ACCOUNT ? suite : NULL;
 }
 
 /* Says which suites there are, from their table. */
-static int fail_suite(void)
+int hk_fail_suite(void)
 {
     char list[256] = "";
     for (size_t i = 0; hk_suite_at(i); i++) {
@@ -85,9 +84,9 @@ int hk_cmd_key_create(const struct hk_call *call)
 {
     struct hk_console console;
     const char *name = call->arguments[0];
-    const struct hk_suite *suite = find_suite(hk_call_setting(call, "suite"));
+    const struct hk_suite *suite = hk_find_suite(hk_call_setting(call, "suite"));
     if (!suite)
-        return fail_suite();
+        return hk_fail_suite();
     int status = hk_console_open(&console, call);
     if (!status)
         status = hk_make_key(&console, name, suite->id);
@@ -113,7 +112,7 @@ static void list_json(const struct hk_value *rows)
         hk_json_map(&json, NULL);
         hk_json_text(&json, "name", row.name);
         hk_json_hex(&json, "id", row.id, sizeof row.id);
-        hk_json_text(&json, "suite", suite_name(row.suite));
+        hk_json_text(&json, "suite", hk_suite_text(row.suite));
         hk_json_time(&json, "created", row.created);
         hk_json_hex(&json, "public_key", row.public_key, row.public_size);
         hk_json_text(&json, kind, text);
@@ -133,7 +132,7 @@ static void list_text(const struct hk_value *rows)
             continue;
         public_text(text, row.suite, row.public_key, row.name);
         hk_time_text(created, row.created);
-        printf("%-20s %-18s %s%s%s\n    %s\n", row.name, suite_name(row.suite), created,
+        printf("%-20s %-18s %s%s%s\n    %s\n", row.name, hk_suite_text(row.suite), created,
                row.imported ? "  was whole before" : "", row.here ? "" : "  no half here", text);
     }
     if (rows->count == 0)
@@ -232,7 +231,7 @@ static int export_row(struct hk_console *console, const struct hk_agent_key_row 
         return format->print(console, row);
     list_formats(list, 1U << row->suite);
     return hk_fail_text(HK_EXIT_FAILED, "'%s' is a key of suite %s: use --format %s", row->name,
-                        suite_name(row->suite), list);
+                        hk_suite_text(row->suite), list);
 }
 
 int hk_cmd_key_export(const struct hk_call *call)
@@ -254,95 +253,5 @@ int hk_cmd_key_export(const struct hk_call *call)
     if (!status)
         status = export_row(&console, &row, format);
     hk_console_close(&console);
-    return status;
-}
-
-/* ---- import ---- */
-
-/* A file with a private key, and the key, in locked memory. */
-struct import {
-    char text[HK_KEY_FILE_MAX];
-    struct hk_secret32 key;
-};
-
-static enum hk_error read_raw(struct hk_secret32 *key, const char *text, size_t size)
-{
-    return hk_raw_key_decode(key, (const uint8_t *)text, size);
-}
-
-static const struct import_format {
-    const char *name;
-    unsigned suites;
-    uint64_t usual; /* suite if none is named; 0: one must be */
-    enum hk_error (*read)(struct hk_secret32 *key, const char *text, size_t size);
-    const char *wanted;
-} import_formats[] = {
-    {"age-identity", SUITE(X25519), HK_SUITE_X25519, hk_age_identity_decode,
-     "a file with exactly one AGE-SECRET-KEY-1..."},
-    {"raw", EVERY_SUITE, HK_SUITE_X25519, read_raw, "a private key: 32 bytes, or 64 hexadecimal digits"},
-    {"wif", SUITE(SECP256K1_SCHNORR) | SUITE(SECP256K1_ECDH) | SUITE(SECP256K1_ECDSA), 0, hk_wif_decode,
-     "a private key in Wallet Import Format"},
-};
-
-static int read_import(struct import *import, const char *path, const struct import_format *format)
-{
-    size_t size = 0;
-    enum hk_error error = hk_read_file(path, import->text, sizeof import->text, &size);
-    if (error == HK_IO)
-        return hk_fail_file(path);
-    if (!error)
-        error = format->read(&import->key, import->text, size);
-    hk_wipe(import->text, sizeof import->text);
-    if (error == HK_AUTH)
-        return hk_fail_text(HK_EXIT_FAILED,
-                            "%s: the key's checksum is wrong: a character was changed or lost", path);
-    return error ? hk_fail_text(HK_EXIT_FAILED, "%s: not %s", path, format->wanted) : 0;
-}
-
-static int import_key(struct hk_console *console, struct import *import, uint64_t suite)
-{
-    const char *name = console->call->arguments[0];
-    struct hk_agent_message *request = hk_console_request(console, HK_AGENT_KEY_IMPORT);
-    hk_agent_set_text(request, HK_A_KEY, name);
-    hk_agent_set_u64(request, HK_A_SUITE, suite);
-    hk_agent_set_bytes(request, HK_A_SECRET, import->key.bytes, sizeof import->key.bytes);
-    int status = hk_console_ask(console);
-    hk_wipe(&import->key, sizeof import->key);
-    if (status)
-        return status;
-    hk_print_made(console, name, suite);
-    fprintf(stderr,
-            "This key was whole before it came: every copy of the original is still the whole key. Destroy "
-            "them.\n");
-    return 0;
-}
-
-int hk_cmd_key_import(const struct hk_call *call)
-{
-    struct hk_console console;
-    const char *name = hk_call_setting(call, "format"), *chosen = hk_call_option(call, "suite");
-    const struct import_format *format = NULL;
-    for (size_t i = 0; i < sizeof import_formats / sizeof *import_formats; i++)
-        if (strcmp(name, import_formats[i].name) == 0)
-            format = &import_formats[i];
-    if (!format)
-        return hk_fail_text(HK_EXIT_USAGE, "--format is age-identity, raw or wif");
-    const struct hk_suite *suite = chosen ? find_suite(chosen) : hk_suite_by_id(format->usual);
-    if (chosen && !suite)
-        return fail_suite();
-    if (!suite)
-        return hk_fail_text(HK_EXIT_USAGE, "--suite: a key has one purpose for good; which is it?");
-    if (!(format->suites >> suite->id & 1))
-        return hk_fail_text(HK_EXIT_USAGE, "--format %s holds no key of suite %s", format->name, suite->name);
-    struct import *import = hk_secret_new(sizeof *import);
-    if (!import)
-        return hk_fail(HK_NO_MEMORY, NULL);
-    int status = hk_console_open(&console, call);
-    if (!status)
-        status = read_import(import, call->arguments[1], format);
-    if (!status)
-        status = import_key(&console, import, suite->id);
-    hk_console_close(&console);
-    hk_secret_free(import);
     return status;
 }

@@ -4,10 +4,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 BIN=$(cd "${BUILD:-build}" && pwd)
 DIR=$(mktemp -d /tmp/halfkey-ssh.XXXXXX)
-export PATH="$BIN:$PATH" XDG_CONFIG_HOME="$DIR/config" HOME="$DIR/home" GIT_CONFIG_NOSYSTEM=1
+export PATH="$BIN:$PATH" XDG_CONFIG_HOME="$DIR/config" HOME="$DIR/home"
 mkdir -m 700 "$HOME"
 unset XDG_RUNTIME_DIR HALFKEY_SERVICE HALFKEY_KEY SSH_AUTH_SOCK SSH_ASKPASS DISPLAY WAYLAND_DISPLAY HALFKEY_PINENTRY HALFKEY_CONFIRM
 . tests/support/sshd.sh
+. tests/support/git.sh
 passed=0; failed=0; service=; stock=
 laptop() { HALFKEY_HOME=$DIR/laptop halfkey "$@"; }
 phone() { HALFKEY_HOME=$DIR/phone halfkey "$@"; }
@@ -79,10 +80,7 @@ check "the log says who logged in where" log_has ".login == \"$USER_NAME\" and .
 check "in words too" sh -c "HALFKEY_HOME=$DIR/laptop halfkey log | grep -qF 'login as $USER_NAME at $fingerprint'"
 
 # --- git ---
-git init -q "$DIR/repo"
-for setting in "user.name A" "user.email a@example.org" "gpg.format ssh" "user.signingKey $SSH_KEY" \
-    "gpg.ssh.allowedSignersFile $DIR/allowed"; do git -C "$DIR/repo" config "${setting%% *}" "${setting#* }"; done
-printf 'a@example.org %s\n' "$(cat "$SSH_KEY")" >"$DIR/allowed"
+make_repository "$DIR/repo" "$SSH_KEY"
 commit() { git -C "$DIR/repo" commit -q --allow-empty -S -m "$1"; }
 check "git commit -S" on laptop commit first
 check "git verifies it" git -C "$DIR/repo" verify-commit HEAD
@@ -112,7 +110,7 @@ for device in laptop phone; do
     [ $device = laptop ] || phone key list >/dev/null # hears of the new profile
     check "$device: git goes on" on $device commit more
     check "$device: the host goes on" on $device stock_ssh "$one" true
-    refused "$device: another namespace is refused" "not for that namespace" on $device ssh-keygen -Y sign -n file -f "$SSH_KEY" "$DIR/allowed"
+    refused "$device: another namespace is refused" "not for that namespace" on $device ssh-keygen -Y sign -n file -f "$SSH_KEY" "$DIR/known_hosts"
     refused "$device: another host is refused" "Permission denied" on $device stock_ssh "$two" true
     refused "$device: what says nothing is refused" "nothing says what this one is" on $device ssh-add -T "$SSH_KEY"
 done
