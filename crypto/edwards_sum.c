@@ -57,8 +57,8 @@ static void add(struct extended *sum, const struct extended *other)
     hk_fe_mul(&sum->t, &e, &h);
     hk_fe_mul(&sum->z, &f, &g);
     struct hk_fe *used[] = {&a, &b, &c, &d, &e, &f, &g, &h};
-    for (size_t i = 0; i < sizeof(used) / sizeof(*used);
-         i++) { /* NOLINT(bugprone-sizeof-expression): pointers */
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
+    for (size_t i = 0; i < sizeof(used) / sizeof(*used); i++) {
         hk_wipe(used[i], sizeof(*used[i]));
     }
 }

@@ -235,8 +235,8 @@ void hk_fe_root_of_ratio(struct hk_fe *out, const struct hk_fe *a, const struct 
     hk_fe_choose(&x, &other, bytes[0] & 1);
     *out = x;
     struct hk_fe *used[] = {&b3, &base, &t, &z11, &x, &other};
-    for (size_t i = 0; i < sizeof(used) / sizeof(*used);
-         i++) { /* NOLINT(bugprone-sizeof-expression): pointers */
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
+    for (size_t i = 0; i < sizeof(used) / sizeof(*used); i++) {
         hk_wipe(used[i], sizeof(*used[i]));
     }
     hk_wipe(bytes, sizeof(bytes));

@@ -280,6 +280,7 @@ static enum hk_error carry(struct hk_link *link, struct hk_exchange *exchange, c
 
 enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange)
 {
+    struct hk_client *client = link->client;
     const struct hk_op_row *row = hk_op_row(exchange->op);
     enum hk_error error = row == NULL ? HK_UNKNOWN_OP : encode(link, exchange);
     if (error != HK_OK) {
@@ -287,9 +288,9 @@ enum hk_error hk_link_call(struct hk_link *link, struct hk_exchange *exchange)
     }
     error = carry(link, exchange, row);
     if (is_use(exchange->op)) {
-        pthread_mutex_lock(&link->client->lock);
-        hk_client_own_ended(link->client, exchange->digest, error == HK_OK);
-        pthread_mutex_unlock(&link->client->lock);
+        pthread_mutex_lock(&client->lock);
+        hk_client_own_ended(client, exchange->digest, error == HK_OK);
+        pthread_mutex_unlock(&client->lock);
     }
     return error;
 }

@@ -97,7 +97,7 @@ int hk_cmd_sign(const struct hk_call *call)
     int status = hk_signature_format(&format, call);
     if (status)
         return status;
-    struct hk_signature_message *message = malloc(sizeof *message);
+    struct hk_signature_message *message = calloc(1, sizeof *message);
     if (!message)
         return hk_fail(HK_NO_MEMORY, NULL);
     status = make_message(call, format, message);

@@ -99,7 +99,7 @@ enum hk_error hk_op_attachment(struct hk_op_call *call)
     if (error == HK_OK && key == NULL) {
         error = hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key '%s'", name);
     }
-    if (error == HK_OK && key->attachments.size != 0) {
+    if (error == HK_OK && key != NULL && key->attachments.size != 0) {
         error = hk_attachments_decode(list, &count, key->attachments);
     }
     if (error == HK_OK) {
