@@ -30,12 +30,12 @@ attack_c   := $(wildcard tests/attack/test_*.c)
 ctcheck_c  := $(wildcard tests/ctcheck/*.c)
 fuzz_c     := $(wildcard tests/fuzz/fuzz_*.c)
 
-programs := $(BUILD)/halfkeyd $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey $(BUILD)/halfkey-bench $(BUILD)/halfkey-vectors
+programs := $(BUILD)/halfkeyd $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey $(BUILD)/halfkey-scd $(BUILD)/halfkey-bench $(BUILD)/halfkey-vectors
 ifeq (,$(wildcard keyservice/main.c))
 programs := $(filter-out $(BUILD)/halfkeyd,$(programs))
 endif
 ifeq (,$(wildcard device/main.c))
-programs := $(filter-out $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey,$(programs))
+programs := $(filter-out $(BUILD)/halfkey $(BUILD)/age-plugin-halfkey $(BUILD)/halfkey-scd,$(programs))
 endif
 ifeq (,$(bench_c))
 programs := $(filter-out $(BUILD)/halfkey-bench,$(programs))
@@ -81,7 +81,7 @@ $(BUILD)/test/clock.so: tests/preload/clock.c
 link = $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/halfkeyd: $(BUILD)/obj/keyservice/main.o $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link)
 $(BUILD)/halfkey: $(BUILD)/obj/device/main.o $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link)
-$(BUILD)/age-plugin-halfkey: $(BUILD)/halfkey ; ln -sf halfkey $@
+$(BUILD)/age-plugin-halfkey $(BUILD)/halfkey-scd: $(BUILD)/halfkey ; ln -sf halfkey $@
 $(BUILD)/halfkey-vectors: $(call objs,$(BUILD)/obj,$(vectors_c)) $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link) $(TESTLIBS)
 $(BUILD)/halfkey-bench: $(call objs,$(BUILD)/obj,$(bench_c)) $(BUILD)/libdevice.a $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link) -lm
 $(BUILD)/test/halfkeyd: $(BUILD)/test/obj/keyservice/main.o $(BUILD)/test/libkeyservice.a $(BUILD)/test/libhalfkey.a ; $(link)
@@ -180,6 +180,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/halfkey $(BUILD)/halfkeyd $(BUILD)/halfkey-bench $(DESTDIR)$(PREFIX)/bin
 	ln -sf halfkey $(DESTDIR)$(PREFIX)/bin/age-plugin-halfkey
+	ln -sf halfkey $(DESTDIR)$(PREFIX)/bin/halfkey-scd
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions

@@ -23,6 +23,8 @@ int hk_cmd_encrypt(const struct hk_call *call);
 int hk_cmd_decrypt(const struct hk_call *call);
 int hk_cmd_sign(const struct hk_call *call);
 int hk_cmd_verify(const struct hk_call *call);
+int hk_cmd_gpg_setup(const struct hk_call *call);
+int hk_cmd_gpg_export(const struct hk_call *call);
 int hk_cmd_device_invite(const struct hk_call *call);
 int hk_cmd_device_join(const struct hk_call *call);
 int hk_cmd_device_approve(const struct hk_call *call);
@@ -39,6 +41,8 @@ int hk_cmd_help(const struct hk_call *call);
 
 /* The program under its other name, age-plugin-halfkey. */
 int hk_plugin_main(int argc, char **argv);
+/* And under halfkey-scd. */
+int hk_scd_main(int argc, char **argv);
 
 /* Reads a whole file ("-": standard input) of at most max - 1 bytes and puts a zero behind it. `out` may be
  * secret memory. HK_IO, HK_TOO_LARGE. */

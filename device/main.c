@@ -1,4 +1,5 @@
-/* halfkey, and under the name age-plugin-halfkey the plugin that age starts. */
+/* halfkey; under the name age-plugin-halfkey the plugin that age starts, under halfkey-scd the card of
+ * gpg-agent. */
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
@@ -17,5 +18,7 @@ int main(int argc, char **argv)
         return hk_fail(HK_INTERNAL, "no source of randomness");
     if (strcmp(name, "age-plugin-halfkey") == 0)
         return hk_plugin_main(argc, argv);
+    if (strcmp(name, "halfkey-scd") == 0)
+        return hk_scd_main(argc, argv);
     return hk_command_main(argc, argv);
 }
