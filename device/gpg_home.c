@@ -10,6 +10,7 @@
 #include "device/cmd.h"
 
 #define BEGIN "# halfkey: these lines go with 'halfkey gpg setup --remove'\n"
+#define JOINED "# halfkey: the line before these had no end\n"
 #define END "# halfkey: end\n"
 #define KEPT "#halfkey# " /* before a line that was there */
 #define OPTION "scdaemon-program"
@@ -158,6 +159,10 @@ static bool put_own_lines(struct text *text, const char *from)
         size_t size = newline ? (size_t)(newline - from) + 1 : strlen(from);
         ours = ours || starts(from, BEGIN);
         bool last = ours && starts(from, END);
+        if (ours && starts(from, JOINED) && text->size > 0) {
+            text->out[--text->size] = 0;
+            ended = false;
+        }
         if (!ours) {
             size_t skip = starts(from, KEPT) ? strlen(KEPT) : 0;
             put(text, from + skip, size - skip);
@@ -200,6 +205,8 @@ enum hk_error hk_gpg_conf_add(char *out, size_t max, char before[HK_GPG_PATH_MAX
     if (!ended)
         put(&written, "\n", 1);
     put(&written, BEGIN, strlen(BEGIN));
+    if (!ended)
+        put(&written, JOINED, strlen(JOINED));
     put(&written, OPTION " ", strlen(OPTION) + 1);
     put(&written, program, strlen(program));
     put(&written, "\n" END, strlen(END) + 1);

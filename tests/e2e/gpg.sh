@@ -1,0 +1,165 @@
+#!/bin/bash
+# Stock gpg and git with keys that no machine holds, in two homes that are two devices: sign, decrypt, certify, commit; a
+# locked device; other cards; a revoked phone; everything undone. Last line: N passed, N failed.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+BIN=$(cd "${BUILD:-build}" && pwd)
+DIR=$(mktemp -d /tmp/hk-gpg.XXXXXX)
+[ "$(id -u)" != 0 ] || export HALFKEYD_USER=root # the folders are ours
+export PATH="$BIN:$PATH" XDG_CONFIG_HOME="$DIR/config" GIT_CONFIG_NOSYSTEM=1 HOME="$DIR/user" LC_ALL=C
+unset XDG_RUNTIME_DIR HALFKEY_SERVICE HALFKEY_KEY HALFKEY_HOME GNUPGHOME GPG_TTY DISPLAY WAYLAND_DISPLAY
+passed=0; failed=0; service=
+mkdir -p "$HOME" "$XDG_CONFIG_HOME/halfkey"; for d in laptop phone friend; do mkdir -m 700 "$DIR/$d.gpg"; done
+# Each device is a state folder and a GnuPG folder.
+on() { local who=$1; shift; HALFKEY_HOME=$DIR/$who GNUPGHOME=$DIR/$who.gpg timeout 60 "$@" </dev/null; }
+laptop() { on laptop "$@"; }
+phone() { on phone "$@"; }
+friend() { on friend "$@"; }
+clean_up() {
+    for who in laptop phone friend; do on $who gpgconf --kill all; on $who halfkey agent --stop; done >/dev/null 2>&1
+    [ -z "$service" ] || { kill "$service"; wait "$service"; } 2>/dev/null
+    rm -rf "$DIR"
+}
+trap clean_up EXIT
+check() { # WHAT COMMAND...: it must succeed
+    local what=$1; shift
+    if "$@" >"$DIR/out" 2>"$DIR/err"; then passed=$((passed + 1)); echo "ok    $what"
+    else failed=$((failed + 1)); echo "FAIL  $what: exit $?"; tail -n 8 "$DIR/out" "$DIR/err"; fi
+}
+fails() { # WHAT WORD COMMAND...: it must fail, and say WORD
+    local what=$1 word=$2; shift 2
+    if ! "$@" >"$DIR/out" 2>"$DIR/err" && grep -qi -- "$word" "$DIR/err"; then passed=$((passed + 1)); echo "ok    $what"
+    else failed=$((failed + 1)); echo "FAIL  $what: not '$word'"; tail -n 8 "$DIR/out" "$DIR/err"; fi
+}
+says() { # WHAT WORD COMMAND...: it must succeed and print WORD
+    local what=$1 word=$2; shift 2
+    if "$@" >"$DIR/out" 2>"$DIR/err" && grep -q -- "$word" "$DIR/out" "$DIR/err"; then passed=$((passed + 1)); echo "ok    $what"
+    else failed=$((failed + 1)); echo "FAIL  $what: not '$word'"; tail -n 8 "$DIR/out" "$DIR/err"; fi
+}
+is() { [ "$1" = "$2" ] || { echo "got '$1', not '$2'"; return 1; }; }
+fingerprint() { on "$1" gpg --list-keys --with-colons ann@example.org | awk -F: '/^fpr/ { print $10; exit }'; }
+
+# ---- an account with two keys, and then a second device ----
+halfkeyd --data "$DIR/service" --listen "ipc://$DIR/socket" >"$DIR/ready" 2>"$DIR/service.log" & service=$!
+for _ in $(seq 500); do grep -q '^halfkeyd ready' "$DIR/ready" && break; sleep 0.02; done
+address=$(sed -n 's/^halfkeyd ready //p' "$DIR/ready")
+check "init" laptop halfkey init --service "$address" --device laptop --no-passphrase
+check "a key to sign" laptop halfkey key create mail --suite ed25519
+check "a key to decrypt" laptop halfkey key create box --suite x25519
+exec 3<<<"correct horse"
+code=$(laptop halfkey device invite 2>/dev/null | grep -o 'halfkey-join:[^ ]*' | head -n 1)
+HALFKEY_HOME=$DIR/phone timeout 60 halfkey device join "$code" --device phone --passphrase-fd 3 >"$DIR/join" 2>"$DIR/join.err" & joining=$!
+for _ in $(seq 500); do words=$(sed -n 's/^words: //p' "$DIR/join"); [ -z "$words" ] || break; sleep 0.02; done
+check "the phone joins" laptop halfkey device approve --words "$words"
+check "and has its halves" wait $joining
+
+# ---- setup ----
+fails "no certificate yet: it says how to make one" "--user-id" laptop halfkey gpg setup
+fails "a certificate needs a key that signs" "ed25519" laptop halfkey gpg setup --key box --user-id "Ann <ann@example.org>"
+fails "an ordinary device makes none" "administrator" phone sh -c \
+    'exec 3<<-E
+	correct horse
+	E
+	halfkey gpg setup --passphrase-fd 3 --key mail --user-id "Ann <ann@example.org>"'
+printf 'max-cache-ttl 600\nscdaemon-program /usr/lib/gnupg/scdaemon' >"$DIR/laptop.gpg/gpg-agent.conf"
+cp "$DIR/laptop.gpg/gpg-agent.conf" "$DIR/before.conf"
+says "setup makes the certificate and tells gpg" "Ann <ann@example.org>" laptop halfkey gpg setup --key mail \
+    --decryption-key box --user-id "Ann <ann@example.org>"
+check "once more changes nothing" laptop halfkey gpg setup
+check "on the phone it is the only further step" phone halfkey gpg setup
+mine=$(fingerprint laptop)
+check "the fingerprint is the same on both" is "$(fingerprint phone)" "$mine"
+check "the public keys are the same, byte for byte" is "$(phone gpg --export ann@example.org | sha256sum)" \
+    "$(laptop gpg --export ann@example.org | sha256sum)"
+check "no private key is anywhere in either home" sh -c "! grep -rL shadowed-private-key '$DIR'/*.gpg/private-keys-v1.d | grep ."
+says "stubs name the card" "Card serial no" laptop gpg -K --with-keygrip
+
+# ---- sign, decrypt, certify: on both ----
+echo "the plan" >"$DIR/plan"
+friend gpg --batch --quiet --passphrase '' --quick-gen-key "Bob <bob@example.org>" ed25519 sign 0 2>/dev/null
+laptop halfkey gpg export >"$DIR/ann.asc" 2>/dev/null
+check "what is exported is imported" friend gpg --batch --import "$DIR/ann.asc"
+friend gpg --batch --export bob@example.org >"$DIR/bob.gpg"
+friend gpg --batch --trust-model always -e -r ann@example.org -o "$DIR/letter.gpg" "$DIR/plan"
+for who in laptop phone; do
+    check "$who signs" on $who gpg --batch --yes -s -o "$DIR/$who.signed" "$DIR/plan"
+    says "a friend's gpg verifies it" "Good signature from \"Ann" friend gpg --batch --trust-model always --verify "$DIR/$who.signed"
+    check "$who signs a text" on $who gpg --batch --yes --digest-algo SHA512 --clearsign -o "$DIR/$who.asc" "$DIR/plan"
+    says "and it is verified" "Good signature" friend gpg --batch --verify "$DIR/$who.asc"
+    says "$who decrypts what a friend wrote" "the plan" on $who gpg --batch -d "$DIR/letter.gpg"
+    check "$who takes a friend's key" on $who gpg --batch --import "$DIR/bob.gpg"
+    check "$who certifies it" on $who gpg --batch --yes --quick-sign-key "$(friend gpg --list-keys --with-colons bob | awk -F: '/^fpr/ { print $10; exit }')"
+    says "which gpg checks" "sig!.*Ann" on $who gpg --check-signatures bob@example.org
+done
+fails "SHA-1 is not signed" "digest algo" laptop gpg --batch --yes --digest-algo SHA1 -s -o "$DIR/weak" "$DIR/plan"
+sed "s/plan/plot/" "$DIR/laptop.asc" >"$DIR/changed.asc"
+fails "a changed text is not verified" "BAD signature" friend gpg --batch --verify "$DIR/changed.asc"
+says "the log tells what was signed" "mail openpgp sha512" laptop halfkey log
+says "and what made the certificate" "mail openpgp self-certification" laptop halfkey log
+several() { # at the same time: gpg-agent then uses the card's socket
+    local pids=() n
+    for n in 1 2 3 4; do laptop gpg --batch --yes -s -o "$DIR/many.$n" "$DIR/plan" & pids+=($!); done
+    for n in "${pids[@]}"; do wait "$n" || return 1; done
+    for n in 1 2 3 4; do friend gpg --batch --verify "$DIR/many.$n" || return 1; done
+}
+check "four at once" several
+
+# ---- git ----
+repository() { # WHO
+    on "$1" git init -q -b main "$DIR/$1.git" && on "$1" git -C "$DIR/$1.git" config user.name Ann &&
+        on "$1" git -C "$DIR/$1.git" config user.email ann@example.org && on "$1" git -C "$DIR/$1.git" config user.signingkey "$mine"
+}
+commit() { on "$1" git -C "$DIR/$1.git" commit -q --allow-empty -S -m "signed"; }
+for who in laptop phone; do
+    check "$who has a repository" repository $who
+    check "$who commits with a signature" commit $who
+    says "which git verifies" "Good signature from \"Ann" on $who git -C "$DIR/$who.git" verify-commit HEAD
+done
+
+# ---- a locked phone ----
+check "the phone is locked" phone halfkey lock
+fails "nobody to ask for the passphrase: it fails" "failed" phone gpg --batch --yes -s -o "$DIR/locked" "$DIR/plan"
+unlocking() { # PASSPHRASE: asked for by gpg-agent, in the way of a PIN
+    echo "$1" | HALFKEY_HOME=$DIR/phone GNUPGHOME=$DIR/phone.gpg timeout 60 gpg --batch --yes --pinentry-mode loopback \
+        --passphrase-fd 0 -s -o "$DIR/unlocked" "$DIR/plan"
+}
+fails "a wrong passphrase does not open it" "bad pin" unlocking "battery staple"
+check "the right one does" unlocking "correct horse"
+check "once for all" commit phone
+
+# ---- other cards ----
+says "a card that is not ours is asked of the real scdaemon" "ERR [0-9]* .*<SCD>" laptop gpg-connect-agent \
+    'SCD SERIALNO --demand=D2760001240102000005000012340000' /bye
+says "which answers itself" "^D 2\." laptop gpg-connect-agent 'SCD GETINFO version' /bye
+check "and is started once" is "$(pgrep -fc "^scdaemon --multi-server --homedir $DIR/laptop.gpg")" 1
+check "ours goes on" laptop gpg --batch --yes -s -o "$DIR/after" "$DIR/plan"
+fails "no command writes to the card" "not supported" sh -c \
+    "GNUPGHOME='$DIR/laptop.gpg' gpg-connect-agent 'SCD GENKEY 1' /bye | tee /dev/stderr | grep -q ^OK"
+
+# ---- for other people ----
+check "into a web key directory" laptop halfkey gpg export mail --wkd "$DIR/wkd"
+wkd_name() { gpg-wks-client --print-wkd-hash ann@example.org | cut -d' ' -f1; }
+check "under the name that gpg-wks-client has" test -s "$DIR/wkd/hu/$(PATH="$PATH:/usr/lib/gnupg" wkd_name)"
+check "and with a policy" test -e "$DIR/wkd/policy"
+says "it is the certificate" "$mine" gpg --batch --homedir "$DIR/friend.gpg" --show-keys --with-colons "$DIR/wkd/hu/$(PATH="$PATH:/usr/lib/gnupg" wkd_name)"
+fails "no other key's" "no such certificate" laptop halfkey gpg export box
+
+# ---- a lost phone ----
+check "the phone is revoked" laptop halfkey device revoke phone
+fails "its gpg signs no more, and says so" "revoked" phone gpg --batch --yes -s -o "$DIR/lost" "$DIR/plan"
+fails "nor decrypts" "revoked" phone gpg --batch -d "$DIR/letter.gpg"
+fails "nor commits" "revoked" commit phone
+fails "the whole sentence is in halfkey" "this device is revoked" phone halfkey
+check "the laptop goes on" commit laptop
+says "and reads the letter" "the plan" laptop gpg --batch -d "$DIR/letter.gpg"
+
+# ---- undone ----
+check "undone on the laptop" laptop halfkey gpg setup --remove
+check "gpg-agent.conf is as it was" cmp "$DIR/before.conf" "$DIR/laptop.gpg/gpg-agent.conf"
+check "no file of ours is left" sh -c "! ls '$DIR/laptop.gpg/halfkey-scd.conf' '$DIR'/laptop.gpg/private-keys-v1.d/*.key 2>/dev/null | grep ."
+fails "nor the certificate" "not found\|no public key" laptop gpg --batch --list-keys ann@example.org
+fails "twice is an error" "was not set up" laptop halfkey gpg setup --remove
+check "a revoked device can be tidied too" phone halfkey gpg setup --remove
+check "its configuration was not there before" test ! -e "$DIR/phone.gpg/gpg-agent.conf"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
