@@ -54,6 +54,8 @@ struct hk_scd_agent {
     enum hk_error (*unlock)(void *context, const char *passphrase);
     /* What the user is told of an error of the others. */
     const char *(*sentence)(void *context, enum hk_error error);
+    /* Tells the person who waits for gpg why a use of a key was refused. */
+    void (*tell)(void *context, const char *sentence);
     /* A connection to the real scdaemon, its greeting read; HK_NOT_FOUND if there is none. It belongs to the
      * context. */
     enum hk_error (*real)(void *context, struct hk_assuan **real);

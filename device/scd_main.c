@@ -10,6 +10,7 @@
 #include "device/cmd.h"
 #include "device/gpg_home.h"
 #include "device/scd_process.h"
+#include "device/scd_tell.h"
 
 static const char *socket_path; /* for GETINFO; NULL if there is none */
 
@@ -207,6 +208,17 @@ static const char *sentence(void *context, enum hk_error error)
     return ours ? hk_strerror(error) : backend->sentence;
 }
 
+static char gnupg_home[HK_GPG_PATH_MAX];
+
+static void tell(void *context, const char *what)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* settings are one conversation's at a time */
+    (void)context;
+    pthread_mutex_lock(&lock);
+    hk_scd_tell(gnupg_home, what);
+    pthread_mutex_unlock(&lock);
+}
+
 static enum hk_error real(void *context, struct hk_assuan **out)
 {
     struct backend *backend = context;
@@ -223,7 +235,7 @@ static bool converse(int in, int out, const char *serial)
     hk_scd_real_init(&backend->real);
     struct hk_source source = {hk_fd_read, &in};
     struct hk_sink sink = {hk_fd_write, &out};
-    struct hk_scd_agent agent = {get_card, sign, agree, unlock, sentence, real, backend};
+    struct hk_scd_agent agent = {get_card, sign, agree, unlock, sentence, tell, real, backend};
     struct hk_scd_start start = {serial, socket_path};
     (void)!hk_scd_converse(source, sink, &agent, &start, &kill);
     hk_scd_real_close(&backend->real);
@@ -248,7 +260,7 @@ static bool converse_on(int fd)
 
 static int usage(FILE *file, int status)
 {
-    fputs("usage: halfkey-scd [--multi-server] [--homedir DIR]\n\n"
+    fputs("usage: halfkey-scd --multi-server|--server [--homedir DIR]\n\n"
           "gpg-agent starts this program in scdaemon's place; 'halfkey gpg setup' tells it to.\n",
           file);
     return status;
@@ -256,8 +268,7 @@ static int usage(FILE *file, int status)
 
 static void use_settings(const char *folder)
 {
-    char home[HK_GPG_PATH_MAX];
-    if (hk_gpg_home(home, folder, false) || hk_gpg_settings_read(&settings, home))
+    if (hk_gpg_home(gnupg_home, folder, false) || hk_gpg_settings_read(&settings, gnupg_home))
         return;
     if (*settings.home)
         setenv("HALFKEY_HOME", settings.home, 1);

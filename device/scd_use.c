@@ -74,6 +74,14 @@ static enum hk_error fail_key(struct hk_scd_end *end)
     return HK_OK;
 }
 
+/* Refused, and whoever waits for gpg is told why. */
+static enum hk_error fail_use(struct hk_scd *scd, struct hk_scd_end *end, enum hk_error error)
+{
+    hk_scd_fail(scd, end, error);
+    scd->agent->tell(scd->agent->context, end->sentence);
+    return HK_OK;
+}
+
 /* Once more after the agent was unlocked. */
 static bool try_again(struct hk_scd *scd, enum hk_error *error, enum hk_error *broken)
 {
@@ -109,8 +117,7 @@ enum hk_error hk_scd_pksign(struct hk_scd *scd, char *arguments, struct hk_scd_e
         return broken;
     if (!error)
         return hk_assuan_write_data(&scd->client, signature, sizeof signature);
-    hk_scd_fail(scd, end, error);
-    return HK_OK;
+    return fail_use(scd, end, error);
 }
 
 enum hk_error hk_scd_pkdecrypt(struct hk_scd *scd, char *arguments, struct hk_scd_end *end)
@@ -135,10 +142,8 @@ enum hk_error hk_scd_pkdecrypt(struct hk_scd *scd, char *arguments, struct hk_sc
     scd->data_size = 0;
     if (broken)
         return broken;
-    if (error) {
-        hk_scd_fail(scd, end, error);
-        return HK_OK;
-    }
+    if (error)
+        return fail_use(scd, end, error);
     broken = hk_assuan_write(&scd->client, "S PADDING 0");
     return broken ? broken : hk_assuan_write_data(&scd->client, shared, sizeof shared);
 }

@@ -145,10 +145,21 @@ says "it is the certificate" "$mine" gpg --batch --homedir "$DIR/friend.gpg" --s
 fails "no other key's" "no such certificate" laptop halfkey gpg export box
 
 # ---- a lost phone ----
+printf '#!/bin/sh\necho "$1" >>%s/told\n' "$DIR" >"$DIR/tell"; chmod +x "$DIR/tell"
+echo "notify = $DIR/tell" >>"$XDG_CONFIG_HOME/halfkey/config"
+# A friend's gpg that waits all the while, its standard error a pipe.
+mkfifo "$DIR/fifo"; (HOME=$HOME GNUPGHOME=$DIR/friend.gpg gpg --batch --verify <"$DIR/fifo" 2>&1 | cat >"$DIR/watch") & exec 4>"$DIR/fifo"
 check "the phone is revoked" laptop halfkey device revoke phone
-fails "its gpg signs no more, and says so" "revoked" phone gpg --batch --yes -s -o "$DIR/lost" "$DIR/plan"
-fails "nor decrypts" "revoked" phone gpg --batch -d "$DIR/letter.gpg"
-fails "nor commits" "revoked" commit phone
+fails "its gpg signs no more, and says so in its own words" "signing failed: Certificate revoked" \
+    phone gpg --batch --yes -s -o "$DIR/lost" "$DIR/plan"
+piped() { "$@" 2>&1 >/dev/null | cat >&2; return "${PIPESTATUS[0]}"; } # a file is nobody's terminal
+sentence="halfkey: this device is revoked; what it holds is of no use any more"
+fails "and why, in ours" "^$sentence" piped phone gpg --batch --yes -s -o "$DIR/lost" "$DIR/plan"
+fails "nor decrypts" "^$sentence" piped phone gpg --batch -d "$DIR/letter.gpg"
+fails "nor commits" "^$sentence" piped commit phone
+exec 4>&-
+check "nobody else's gpg is told" sh -c "! grep -rq halfkey: '$DIR/watch'"
+check "the program that is to be told was told" grep -q "^this device is revoked" "$DIR/told"
 fails "the whole sentence is in halfkey" "this device is revoked" phone halfkey
 check "the laptop goes on" commit laptop
 says "and reads the letter" "the plan" laptop gpg --batch -d "$DIR/letter.gpg"

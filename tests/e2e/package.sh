@@ -17,10 +17,11 @@ check "dpkg-deb unpacks it" dpkg-deb -x "$BUILD"/halfkey_"$version"_*.deb "$DIR/
 for program in halfkey halfkeyd halfkey-bench; do
     check "$program runs from the package" "$DIR/root/usr/bin/$program" --help
 done
-for page in halfkey.1 halfkey-bench.1 halfkeyd.8 age-plugin-halfkey.1; do
+for page in halfkey.1 halfkey-bench.1 halfkeyd.8 age-plugin-halfkey.1 halfkey-scd.1; do
     check "$page is in the package" test -s "$DIR/root/usr/share/man/man${page##*.}/$page.gz"
 done
 check "age finds its plugin in the package" test -x "$DIR/root/usr/bin/age-plugin-halfkey"
+check "gpg-agent finds its card" test -x "$DIR/root/usr/bin/halfkey-scd"
 says() { [ "$("$@" --version)" = "${1##*/} $version" ]; }
 check "halfkey says its version" says "$DIR/root/usr/bin/halfkey"
 check "halfkeyd says its version" says "$DIR/root/usr/bin/halfkeyd"

@@ -11,7 +11,9 @@ DIR=$(mktemp -d /tmp/halfkey-session.XXXXXX)
 export PATH="$BIN:$PATH" HALFKEYD_LISTEN=tcp://127.0.0.1:0 XDG_CONFIG_HOME="$DIR/config"
 unset XDG_RUNTIME_DIR HALFKEY_SERVICE HALFKEY_KEY
 clean_up() {
-    for home in laptop phone; do HALFKEY_HOME=$DIR/$home halfkey agent --stop >/dev/null 2>&1; done
+    for home in laptop phone; do
+        GNUPGHOME=$DIR/$home.gpg gpgconf --kill all; HALFKEY_HOME=$DIR/$home halfkey agent --stop
+    done >/dev/null 2>&1
     jobs -p | xargs -r kill 2>/dev/null; wait 2>/dev/null
     rm -rf "$DIR"
 }
@@ -20,7 +22,7 @@ passed=0; failed=0
 : >"$DIR/learnt" # sed commands: what the README has -> what this run has
 
 # A word that may differ between runs, and what it may be.
-variable='^(halfkey://[a-z2-7]{52}@127\.0\.0\.1:[0-9]+|halfkey-join:[a-z2-7.]+|age1[a-z0-9]{58}|(M[A-Z2-7]{3}-)([A-Z2-7]{4}-){5}[A-Z2-7]{4}|AAAA[A-Za-z0-9+/=]{64}|SHA256:[A-Za-z0-9+/]{43}|([a-z][aiou]){2}[a-z]|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})$'
+variable='^(halfkey://[a-z2-7]{52}@127\.0\.0\.1:[0-9]+|halfkey-join:[a-z2-7.]+|age1[a-z0-9]{58}|(M[A-Z2-7]{3}-)([A-Z2-7]{4}-){5}[A-Z2-7]{4}|AAAA[A-Za-z0-9+/=]{64}|SHA256:[A-Za-z0-9+/]{43}|[0-9A-F]{40}|([a-z][aiou]){2}[a-z]|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})$'
 learn() { # EXPECTED-LINE REAL-LINE: true if they are the same, but for variable words, which are learnt
     local -a want got; local i
     read -ra want <<<"$1"; read -ra got <<<"$2"
@@ -49,10 +51,10 @@ run() {
     local real; real=$(sed -f "$DIR/learnt" <<<"$command")
     : >"$DIR/raw"
     if [[ $real == *'&' ]]; then
-        (cd "$DIR" && HALFKEY_HOME=$DIR/$who eval "exec ${real%&}") >"$DIR/raw" 2>"$DIR/err" &
+        (cd "$DIR" && HALFKEY_HOME=$DIR/$who GNUPGHOME=$DIR/$who.gpg eval "exec ${real%&}") >"$DIR/raw" 2>"$DIR/err" &
         settle
     else
-        (cd "$DIR" && HALFKEY_HOME=$DIR/$who eval "$real") >"$DIR/raw" 2>&1 </dev/null
+        (cd "$DIR" && HALFKEY_HOME=$DIR/$who GNUPGHOME=$DIR/$who.gpg eval "$real") >"$DIR/raw" 2>&1 </dev/null
     fi
     cp "$DIR/raw" "$DIR/got"
     if compare; then passed=$((passed + 1)); echo "ok    $command"
