@@ -26,7 +26,7 @@ uint64_t hk_shut_down(const struct hk_peer *peers, size_t count, int end)
 {
     uint64_t found = 0, all = count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
     for (int fd = 3; fd < end && found != all; fd++) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {.ss_family = AF_UNSPEC}; /* an unnamed peer may write nothing */
         socklen_t size = sizeof(address);
         if (getpeername(fd, (struct sockaddr *)&address, &size) != 0) {
             continue;
