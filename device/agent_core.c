@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void *hk_op_memory(struct hk_op_call *call, size_t size)
@@ -32,6 +33,35 @@ enum hk_error hk_op_fail(struct hk_op_call *call, enum hk_error error, const cha
     va_start(list, format);
     vsnprintf(call->sentence, 512, format, list);
     va_end(list);
+    return error;
+}
+
+bool hk_op_is_online(const struct hk_op_call *call)
+{
+    const struct hk_state *state = call->core->state;
+    uint64_t online = hk_agent_u64(call->request, HK_A_ONLINE);
+    return online == 1 || (online == 2 && state != NULL && state->role != HK_ROLE_ADMIN);
+}
+
+enum hk_error hk_op_no_key(struct hk_op_call *call, const char *name)
+{
+    struct hk_profile *profile = malloc(sizeof(*profile));
+    enum hk_error error = profile != NULL ? hk_state_profile(call->core->state, profile) : HK_NO_MEMORY;
+    const char *administrator = NULL;
+    bool listed = false;
+    for (size_t i = 0; error == HK_OK && i < profile->key_count; i++) {
+        listed = listed || strcmp(profile->keys[i].name, name) == 0;
+    }
+    for (size_t i = 0; error == HK_OK && i < profile->device_count && administrator == NULL; i++) {
+        bool is_it = profile->devices[i].role == HK_ROLE_ADMIN;
+        administrator = is_it ? profile->devices[i].name : NULL;
+    }
+    error = listed && administrator != NULL
+                ? hk_op_fail(call, HK_UNKNOWN_KEY, "no half of '%s' here yet: open halfkey on '%s' once",
+                             name, administrator)
+                : hk_op_fail(call, HK_UNKNOWN_KEY,
+                             "there is no key '%s' on this device; see 'halfkey key list'", name);
+    free(profile);
     return error;
 }
 
@@ -112,6 +142,8 @@ enum hk_error hk_core_unlock(struct hk_core *core, const void *passphrase, size_
     }
     atomic_store(&core->unsettled, true);
     atomic_store(&core->profile_stale, true); /* told of it, the agent may have ended before it asked */
+    atomic_store(&core->hands_due, state->role == HK_ROLE_ADMIN);
+    atomic_store(&core->hand_waits, state->role != HK_ROLE_ADMIN);
     core->has_repeated = false;
     return HK_OK;
 }
@@ -153,6 +185,9 @@ enum hk_error hk_core_resume(struct hk_core *core)
     }
     if (error == HK_OK && core->state->enrolment.open) {
         error = hk_resume_enrolment(core);
+    }
+    if (error == HK_OK) {
+        error = hk_resume_hands(core);
     }
     if (error == HK_OK && core->state->must_refresh) {
         error = hk_core_refresh(core);

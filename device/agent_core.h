@@ -37,6 +37,8 @@ struct hk_core {
     atomic_bool ecdsa_stale;   /* set-ups of ECDSA keys do not fit the service's: asked for again */
     atomic_bool fork_told;     /* the service has this device's word that its log is another */
     atomic_bool profile_stale; /* the service may have a newer profile: hk_core_follow_profile */
+    atomic_bool hands_due;     /* another device may lack keys that this administrator has: op_hand_over.c */
+    atomic_bool hand_waits;    /* keys may wait for this device: op_hand_take.c */
     pthread_mutex_t saving;    /* state->log, last_use, stale_copy_seen; and one write at a time */
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
@@ -67,6 +69,12 @@ bool hk_op_put(struct hk_op_call *call, enum hk_agent_field field, const void *d
 /* The sentence for the user, formatted; returns `error`. */
 enum hk_error hk_op_fail(struct hk_op_call *call, enum hk_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Whether the request wants the service to be looked at before it is answered (HK_A_ONLINE). */
+bool hk_op_is_online(const struct hk_op_call *call) HK_CHECK;
+/* The sentence for a key of which this device has no half: none of that name, or one that it will be given.
+ * Returns HK_UNKNOWN_KEY. */
+enum hk_error hk_op_no_key(struct hk_op_call *call, const char *name);
 
 /* Opens the gate while waiting for people or other devices, and takes it again, alone. HK_AGENT_LOCKED if the
  * agent was locked meanwhile, HK_UNREACHABLE if it is ending: then leave at once (the gate is held in any
@@ -155,6 +163,18 @@ HK_CHECK enum hk_error hk_core_send_revocation(struct hk_core *core,
  * open. */
 HK_CHECK enum hk_error hk_core_refresh(struct hk_core *core);
 
+/* Hands over what other devices lack (op_hand_over.c): the device with this serial, or, if it is NULL, every
+ * other one of the profile, and then one that cannot be served keeps no other from it. *keys, which may be
+ * NULL, is how many keys wait for it then. This device's halves are refreshed at the end if anything was
+ * dealt. HK_UNKNOWN_RUN: the device has left no deposit since its last hand-over or refresh; HK_BAD_PROOF: it
+ * has halves, and what asks in its name does not prove one. Gate alone. */
+HK_CHECK enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, size_t *keys);
+
+/* Comes for keys that wait for this device, confirms them, and leaves a new deposit (op_hand_take.c). *taken,
+ * which may be NULL, tells whether there were any. HK_BAD_PEER, HK_BAD_PROOF: what waited was not what the
+ * administrator and the service must have dealt; it is given back by a new deposit. Gate alone. */
+HK_CHECK enum hk_error hk_core_take_keys(struct hk_core *core, bool *taken);
+
 /* After HK_ROLLED_BACK: says the last refresh-confirm again, to a service whose store is from between the
  * refresh and its end. HK_OK if it has caught up. The state is not changed, whatever the answer. Gate alone.
  */
@@ -168,6 +188,7 @@ HK_CHECK enum hk_error hk_resume_init(struct hk_core *core);      /* op_init.c *
 HK_CHECK enum hk_error hk_resume_keys(struct hk_core *core);      /* op_key.c */
 HK_CHECK enum hk_error hk_resume_join(struct hk_core *core);      /* op_join.c: phase HK_PHASE_JOINING */
 HK_CHECK enum hk_error hk_resume_enrolment(struct hk_core *core); /* op_approve.c: state->enrolment.open */
+HK_CHECK enum hk_error hk_resume_hands(struct hk_core *core);     /* op_hand_over.c: both sides */
 
 /* Freed when the agent locks: op_approve.c, op_join.c, op_agree.c. NULL is allowed. */
 void hk_approval_free(void *approval);
@@ -202,6 +223,7 @@ enum hk_error hk_op_device_rename(struct hk_op_call *call);
 enum hk_error hk_op_device_revoke(struct hk_op_call *call);
 enum hk_error hk_op_device_suspend(struct hk_op_call *call);
 enum hk_error hk_op_device_resume(struct hk_op_call *call);
+enum hk_error hk_op_device_update(struct hk_op_call *call);
 enum hk_error hk_op_log(struct hk_op_call *call);
 enum hk_error hk_op_log_verify(struct hk_op_call *call);
 enum hk_error hk_op_log_accept(struct hk_op_call *call);

@@ -43,7 +43,8 @@
     X(HK_AGENT_KEY_ROTATE, hk_op_key_rotate, ALONE)                                                          \
     X(HK_AGENT_KEY_LINK, hk_op_key_link, SHARED_OFFLINE)                                                     \
     X(HK_AGENT_ATTACH, hk_op_attach, ALONE)                                                                  \
-    X(HK_AGENT_ATTACHMENT, hk_op_attachment, SHARED_OFFLINE)
+    X(HK_AGENT_ATTACHMENT, hk_op_attachment, SHARED_OFFLINE)                                                 \
+    X(HK_AGENT_DEVICE_UPDATE, hk_op_device_update, ALONE)
 
 #define ROW_COUNT 64 /* above every number of HK_AGENT_OPS */
 
@@ -171,29 +172,68 @@ static bool catches_up(struct hk_core *core)
 /* Whether the operation has asked the service: then it is there, and the log has been looked at. */
 static bool was_online(const struct hk_op_call *call, const struct row *row)
 {
-    return !functions[row->op].offline || hk_agent_u64(call->request, HK_A_ONLINE) != 0;
+    return !functions[row->op].offline || hk_op_is_online(call);
 }
 
-/* What the operation has heard of, a newer profile, is taken over behind it. True if it has to be run again
- * to show it. A profile that is not taken is not asked for again before the next one is put. */
+/* A profile that is not taken is not asked for again before the next one is put. */
+static bool follow(struct hk_core *core)
+{
+    bool changed = false;
+    enum hk_error error = hk_core_follow_profile(core, &changed);
+    if (error != HK_OK && error != HK_CONFLICT && error != HK_BAD_SIGNATURE && error != HK_BAD_ENCODING) {
+        atomic_store(&core->profile_stale, true);
+    }
+    if (changed && core->state->role != HK_ROLE_ADMIN) {
+        atomic_store(&core->hand_waits, true); /* new keys; or the deposit is for one that is gone */
+    }
+    return changed;
+}
+
+/* The device may be asked for things: nothing of a change is under way. The gate is held alone. */
+static bool is_settled(const struct hk_core *core)
+{
+    return core->state != NULL && core->state->phase == HK_PHASE_ACTIVE &&
+           core->state->refresh.stage == HK_REFRESH_NONE;
+}
+
+/* What the operation has heard of is seen to behind it: a newer profile, keys that wait for this device or
+ * that others wait for. True if it has to be run again to show it. */
 static bool shows_another(struct hk_op_call *call, const struct row *row)
 {
     struct hk_core *core = call->core;
     bool changed = false;
-    if (!atomic_load(&core->profile_stale) || !was_online(call, row)) {
+    bool heard =
+        atomic_load(&core->profile_stale) || atomic_load(&core->hands_due) || atomic_load(&core->hand_waits);
+    if (!heard || !was_online(call, row)) {
         return false;
     }
     pthread_rwlock_wrlock(&core->gate);
-    if (core->state != NULL && core->state->phase == HK_PHASE_ACTIVE &&
-        core->state->refresh.stage == HK_REFRESH_NONE && atomic_exchange(&core->profile_stale, false)) {
-        enum hk_error error = hk_core_follow_profile(core, &changed);
-        if (error != HK_OK && error != HK_CONFLICT && error != HK_BAD_SIGNATURE && error != HK_BAD_ENCODING) {
-            atomic_store(&core->profile_stale, true);
-        }
+    if (is_settled(core) && atomic_exchange(&core->profile_stale, false)) {
+        changed = follow(core);
+    }
+    if (is_settled(core)) {
+        size_t before = core->state->key_count;
+        enum hk_error error = hk_resume_hands(core); /* what fails is tried again */
+        changed = changed || (error == HK_OK && core->state->key_count != before);
     }
     pthread_rwlock_unlock(&core->gate);
     return changed &&
            (row->op == HK_AGENT_STATUS || row->op == HK_AGENT_KEY_LIST || row->op == HK_AGENT_DEVICE_LIST);
+}
+
+/* A key that is asked for and not here may have been made a moment ago on another device. True if there are
+ * keys now that were not, and the operation is to be run again. */
+static bool finds_keys(struct hk_core *core)
+{
+    bool taken = false;
+    pthread_rwlock_wrlock(&core->gate);
+    if (is_settled(core) && core->state->role != HK_ROLE_ADMIN) {
+        (void)follow(core);
+        enum hk_error error = hk_core_take_keys(core, &taken);
+        taken = taken && error == HK_OK && hk_core_set_up_ecdsa(core) == HK_OK;
+    }
+    pthread_rwlock_unlock(&core->gate);
+    return taken;
 }
 
 static void forget_answer(struct hk_op_call *call)
@@ -223,6 +263,10 @@ void hk_agent_dispatch(struct hk_op_call *call)
         error = run(call, row);
     }
     if (error == HK_ROLLED_BACK && catches_up(call->core)) {
+        forget_answer(call);
+        error = run(call, row);
+    }
+    if (error == HK_UNKNOWN_KEY && finds_keys(call->core)) {
         forget_answer(call);
         error = run(call, row);
     }

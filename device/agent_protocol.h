@@ -67,8 +67,8 @@
     X(HK_A_CERTIFICATE, 39, HK_BSTR, 1, 4096) /* a revocation certificate, COSE_Sign1 */                     \
     X(HK_A_START, 40, HK_U64, 0, 0)                                                                          \
     X(HK_A_COUNT, 41, HK_U64, 0, 0)                                                                          \
-    X(HK_A_ONLINE, 42, HK_U64, 0, 0)         /* 1: ask the service too */                                    \
-    X(HK_A_NAME, 43, HK_TSTR, 1, 64)         /* a new name */                                                \
+    X(HK_A_ONLINE, 42, HK_U64, 0, 0) /* 1: ask the service too; 2: only where keys may be handed over */     \
+    X(HK_A_NAME, 43, HK_TSTR, 1, 64) /* a new name */                                                        \
     X(HK_A_UNUSED_SECONDS, 44, HK_U64, 0, 0) /* since the last command */                                    \
     X(HK_A_ROOT, 45, HK_BSTR, 32, 32)                                                                        \
     X(HK_A_MUST_REFRESH, 46, HK_U64, 0, 0)                                                                   \
@@ -123,7 +123,7 @@ enum hk_agent_state {
      * (when the key was made, where that is known: now, otherwise) -> PUBLIC CREATED */                     \
     X(HK_AGENT_KEY_IMPORT, 8, "key import", 'A', B(HK_A_KEY) | B(HK_A_SUITE) | B(HK_A_SECRET))               \
     /* [ONLINE] -> ROWS, each a struct hk_agent_key_row; the account key is not among them. ONLINE looks     \
-     * first, where the service is there, whether there is a newer profile */                                \
+     * first, where the service is there, whether there is a newer profile; CHECK says what came of it */    \
     X(HK_AGENT_KEY_LIST, 9, "key list", 'U', 0)                                                              \
     /* KEY -> PUBLIC SUITE CREATED; also what `export` needs */                                              \
     X(HK_AGENT_KEY_PUBLIC, 10, "key export", 'U', B(HK_A_KEY))                                               \
@@ -180,7 +180,9 @@ enum hk_agent_state {
      * takes it away. */                                                                                     \
     X(HK_AGENT_ATTACH, 36, "attach", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                        \
     /* KEY NAME -> ATTACHMENT, or HK_NOT_FOUND */                                                            \
-    X(HK_AGENT_ATTACHMENT, 37, "attachment", 'U', B(HK_A_KEY) | B(HK_A_NAME))
+    X(HK_AGENT_ATTACHMENT, 37, "attachment", 'U', B(HK_A_KEY) | B(HK_A_NAME))                             \
+    /* DEVICE -> COUNT: keys that wait for it now */                                                         \
+    X(HK_AGENT_DEVICE_UPDATE, 38, "device update", 'A', B(HK_A_DEVICE))
 
 enum hk_agent_op {
 #define HK_AGENT_OP_ENUM(id, number, name, needs, required) id = number,

@@ -75,6 +75,11 @@ enum hk_error hk_approval_conclude(struct hk_core *core)
     if (error != HK_OK) {
         return error;
     }
+    for (size_t i = 0; i < core->state->key_count; i++) { /* no key is made while an enrolment is open */
+        if (core->state->key[i].purpose != HK_PURPOSE_ACCOUNT) {
+            hk_state_add_holder(core->state, record.serial);
+        }
+    }
     enrolment->open = false;
     core->state->must_refresh = true;
     if ((error = hk_core_save(core, "enrol/listed")) != HK_OK) {

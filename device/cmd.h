@@ -33,6 +33,7 @@ int hk_cmd_device_rename(const struct hk_call *call);
 int hk_cmd_device_revoke(const struct hk_call *call);
 int hk_cmd_device_suspend(const struct hk_call *call);
 int hk_cmd_device_resume(const struct hk_call *call);
+int hk_cmd_device_update(const struct hk_call *call);
 int hk_cmd_revoke(const struct hk_call *call);
 int hk_cmd_refresh(const struct hk_call *call);
 int hk_cmd_log(const struct hk_call *call);

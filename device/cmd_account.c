@@ -136,7 +136,8 @@ static void state_keys(const struct hk_agent_message *answer)
         struct hk_agent_key_row row;
         if (hk_agent_key_row_decode(&row, rows->items[i]) == HK_OK)
             printf("          %-20s %s%s%s\n", row.name, suite_name(row.suite),
-                   row.imported ? ", was whole before" : "", row.here ? "" : ", no half here");
+                   row.imported ? ", was whole before" : "",
+                   row.here ? "" : ", no half here yet: open halfkey on an administrator's device once");
     }
 }
 

@@ -114,16 +114,24 @@ int hk_keep_certificate(const char *device, const struct hk_agent_message *answe
 
 /* ---- keys ---- */
 
+/* Looks at the service too only for a key that is not here: it may have been made a moment ago. */
 int hk_find_key(struct hk_console *console, const char *name, struct hk_agent_key_row *row)
 {
-    (void)!hk_console_request(console, HK_AGENT_KEY_LIST);
-    int status = hk_console_ask(console);
-    if (status)
-        return status;
-    const struct hk_value *rows = &hk_console_answer(console)->value[HK_A_ROWS];
-    for (size_t i = 0; i < rows->count; i++)
-        if (hk_agent_key_row_decode(row, rows->items[i]) == HK_OK && strcmp(row->name, name) == 0)
-            return 0;
+    for (uint64_t online = 0; online <= 2; online += 2) {
+        hk_agent_set_u64(hk_console_request(console, HK_AGENT_KEY_LIST), HK_A_ONLINE, online);
+        int status = hk_console_ask(console);
+        if (status)
+            return status;
+        const struct hk_value *rows = &hk_console_answer(console)->value[HK_A_ROWS];
+        for (size_t i = 0; i < rows->count; i++)
+            if (hk_agent_key_row_decode(row, rows->items[i]) == HK_OK && strcmp(row->name, name) == 0)
+                return 0;
+    }
+    enum hk_error asked = (enum hk_error)hk_agent_u64(hk_console_answer(console), HK_A_CHECK);
+    if (asked)
+        return hk_fail_text(hk_exit_status(asked),
+                            "there is no key '%s' here, and the service says no more: %s", name,
+                            hk_strerror(asked));
     return hk_fail_text(HK_EXIT_FAILED, "there is no key '%s'; see 'halfkey key list'", name);
 }
 

@@ -82,7 +82,7 @@ struct keyring {
 /* Every x25519 key of which there is a half here, or the one that was named. */
 static int load_keys(struct keyring *ring, const char *only)
 {
-    (void)!hk_console_request(ring->console, HK_AGENT_KEY_LIST);
+    hk_agent_set_u64(hk_console_request(ring->console, HK_AGENT_KEY_LIST), HK_A_ONLINE, 2);
     int status = hk_console_ask(ring->console);
     if (status)
         return status;

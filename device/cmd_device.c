@@ -381,6 +381,25 @@ int hk_cmd_device_resume(const struct hk_call *call)
     return status;
 }
 
+int hk_cmd_device_update(const struct hk_call *call)
+{
+    struct hk_console console;
+    int status = hk_console_open(&console, call);
+    if (!status) {
+        hk_agent_set_text(hk_console_request(&console, HK_AGENT_DEVICE_UPDATE), HK_A_DEVICE,
+                          call->arguments[0]);
+        status = hk_console_ask(&console);
+    }
+    unsigned long long keys = status ? 0 : hk_agent_u64(hk_console_answer(&console), HK_A_COUNT);
+    if (!status && keys == 0)
+        printf("'%s' has all keys.\n", call->arguments[0]);
+    else if (!status)
+        printf("%llu key%s wait%s for '%s': it gets what waits with its next command.\n", keys,
+               keys == 1 ? "" : "s", keys == 1 ? "s" : "", call->arguments[0]);
+    hk_console_close(&console);
+    return status;
+}
+
 /* ---- revoke, from any machine ---- */
 
 int hk_cmd_revoke(const struct hk_call *call)

@@ -135,6 +135,8 @@ const struct hk_command hk_commands[] = {
     {"device suspend", "NAME", 1, 1, "Stop a device until 'device resume'; nothing that it holds is erased.",
      hk_cmd_device_suspend, .agent = true},
     {"device resume", "NAME", 1, 1, "Let a suspended device go on.", hk_cmd_device_resume, .agent = true},
+    {"device update", "NAME", 1, 1, "Hand over the keys that a device lacks, now; it happens by itself.",
+     hk_cmd_device_update, .agent = true},
     {"revoke", "", 0, 0, "End a device from any machine, with its certificate or printed code.",
      hk_cmd_revoke,
      .options = {SERVICE,

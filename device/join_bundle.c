@@ -52,6 +52,21 @@ enum hk_error hk_join_hello_decode(struct hk_join_hello *out, const void *data, 
     return error;
 }
 
+void hk_join_put_keys(struct hk_cbor_writer *writer, const struct hk_join_key *keys, size_t count)
+{
+    hk_cbor_put_array(writer, count);
+    for (size_t i = 0; i < count && i < HK_KEYS_MAX; i++) {
+        const struct hk_join_key *key = &keys[i];
+        hk_cbor_put_map(writer, KEY_FIELDS);
+        hk_put_bytes_field(writer, ID, key->id, HK_ID_BYTES);
+        hk_put_bytes_field(writer, DEVICE_POINT, key->device_point, hk_suite_point_bytes(key->suite));
+        hk_put_bytes_field(writer, COMMITMENT, key->commitment, hk_suite_point_bytes(key->suite));
+        hk_put_bytes_field(writer, PASSED, key->passed, hk_suite_point_bytes(key->suite));
+        hk_put_bytes_field(writer, KEPT, key->kept, hk_suite_scalar_bytes(key->suite));
+        hk_put_uint_field(writer, SUITE, key->suite);
+    }
+}
+
 enum hk_error hk_join_bundle_encode(const struct hk_join_bundle *bundle, uint8_t *out, size_t max,
                                     size_t *size)
 {
@@ -69,17 +84,7 @@ enum hk_error hk_join_bundle_encode(const struct hk_join_bundle *bundle, uint8_t
     hk_put_bytes_field(&writer, ADMINISTRATOR, bundle->administrator, HK_ID_BYTES);
     hk_put_uint_field(&writer, EPOCH, bundle->epoch);
     hk_cbor_put_uint(&writer, KEYS);
-    hk_cbor_put_array(&writer, bundle->key_count);
-    for (size_t i = 0; i < bundle->key_count && i < HK_KEYS_MAX; i++) {
-        const struct hk_join_key *key = &bundle->keys[i];
-        hk_cbor_put_map(&writer, KEY_FIELDS);
-        hk_put_bytes_field(&writer, ID, key->id, HK_ID_BYTES);
-        hk_put_bytes_field(&writer, DEVICE_POINT, key->device_point, hk_suite_point_bytes(key->suite));
-        hk_put_bytes_field(&writer, COMMITMENT, key->commitment, hk_suite_point_bytes(key->suite));
-        hk_put_bytes_field(&writer, PASSED, key->passed, hk_suite_point_bytes(key->suite));
-        hk_put_bytes_field(&writer, KEPT, key->kept, hk_suite_scalar_bytes(key->suite));
-        hk_put_uint_field(&writer, SUITE, key->suite);
-    }
+    hk_join_put_keys(&writer, bundle->keys, bundle->key_count);
     return bundle->key_count > HK_KEYS_MAX ? HK_BAD_ENCODING : hk_cbor_writer_finish(&writer, size);
 }
 
@@ -116,6 +121,18 @@ static void get_key(struct hk_cbor_reader *reader, struct hk_join_key *key)
     memcpy(key->kept, kept.data, scalar_bytes);
 }
 
+size_t hk_join_get_keys(struct hk_cbor_reader *reader, struct hk_join_key *keys)
+{
+    size_t count = (size_t)hk_cbor_get_array(reader, HK_KEYS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        get_key(reader, &keys[i]);
+        if (i > 0 && memcmp(keys[i - 1].id, keys[i].id, HK_ID_BYTES) >= 0) {
+            hk_cbor_fail(reader);
+        }
+    }
+    return count;
+}
+
 enum hk_error hk_join_bundle_decode(struct hk_join_bundle *out, const void *data, size_t size)
 {
     struct hk_cbor_reader reader;
@@ -132,13 +149,7 @@ enum hk_error hk_join_bundle_decode(struct hk_join_bundle *out, const void *data
     hk_fields_fixed(&fields, ADMINISTRATOR, out->administrator, HK_ID_BYTES);
     out->epoch = hk_fields_uint(&fields, EPOCH, UINT64_MAX);
     hk_fields_need(&fields, KEYS);
-    out->key_count = (size_t)hk_cbor_get_array(&reader, HK_KEYS_MAX);
-    for (size_t i = 0; i < out->key_count; i++) {
-        get_key(&reader, &out->keys[i]);
-        if (i > 0 && memcmp(out->keys[i - 1].id, out->keys[i].id, HK_ID_BYTES) >= 0) {
-            hk_cbor_fail(&reader);
-        }
-    }
+    out->key_count = hk_join_get_keys(&reader, out->keys);
     hk_fields_end(&fields);
     hk_head_decode(&out->head, head);
     enum hk_error error = hk_cbor_reader_finish(&reader);

@@ -94,6 +94,13 @@ struct hk_join_key {
     uint8_t kept[HK_SCALAR_BYTES_MAX];        /* a */
 };
 
+/* A list of such keys as an array, for this bundle and that of a hand-over (hand_channel.h): `keys` has room
+ * for HK_KEYS_MAX, sorted by id, none twice. Returns how many were read; faults are the reader's. */
+struct hk_cbor_writer;
+struct hk_cbor_reader;
+void hk_join_put_keys(struct hk_cbor_writer *writer, const struct hk_join_key *keys, size_t count);
+size_t hk_join_get_keys(struct hk_cbor_reader *reader, struct hk_join_key *keys);
+
 /* Everything the new device needs. Spans are borrowed. Holds secrets: wipe it and its buffer. */
 struct hk_join_bundle {
     struct hk_bytes profile;     /* COSE_Sign1 */

@@ -21,6 +21,7 @@ static enum hk_error activate(struct hk_core *core, const struct hk_exchange *ex
     }
     state->phase = HK_PHASE_ACTIVE;
     hk_core_identify(core);
+    atomic_store(&core->hand_waits, true); /* a deposit, for keys that are made from now on */
     return hk_core_save(core, "join.active");
 }
 

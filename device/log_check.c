@@ -206,6 +206,20 @@ static void note_suspension(struct audit *audit, const struct hk_leaf *leaf)
     }
 }
 
+/* Keys on their way to a device: to this one, or asked for by another, or arrived there. */
+static void note_hand_over(struct audit *audit, const struct hk_leaf *leaf)
+{
+    bool by_other = leaf->has_who && memcmp(leaf->who, audit->view->serial, HK_ID_BYTES) != 0;
+    bool to_this = leaf->has_subject && memcmp(leaf->subject, audit->view->serial, HK_ID_BYTES) == 0;
+    audit->result->deposits += leaf->op == HK_OP_HAND_OPEN && by_other;
+    audit->result->handed += leaf->op == HK_OP_HAND_SEAL && to_this;
+    for (size_t i = 0; leaf->op == HK_OP_HAND_CONFIRM && i < audit->result->device_count; i++) {
+        if (leaf->has_who && memcmp(audit->result->devices[i].serial, leaf->who, HK_ID_BYTES) == 0) {
+            audit->result->devices[i].holds_keys = true;
+        }
+    }
+}
+
 static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes encoded,
                                 const struct hk_leaf *leaf)
 {
@@ -227,6 +241,9 @@ static enum hk_error audit_leaf(void *context, uint64_t index, struct hk_bytes e
     }
     if (leaf->has_subject && leaf->outcome == 0) {
         note_suspension(audit, leaf);
+    }
+    if (leaf->outcome == 0) {
+        note_hand_over(audit, leaf);
     }
     return HK_OK;
 }
@@ -268,7 +285,7 @@ enum hk_error hk_log_audit(const struct hk_log_view *view, const struct hk_log_h
         return HK_LOG_FORKED;
     }
     align(audit, view->profile);
-    audit->own_leaves = audit->unknown_leaves = audit->profiles = 0;
+    audit->own_leaves = audit->unknown_leaves = audit->profiles = audit->deposits = audit->handed = 0;
     struct audit run = {view, own, own_count, audit};
     enum hk_error error = hk_log_read(head, last->size, head->size - last->size, source, audit_leaf, &run);
     for (size_t i = 0; i < own_count && error == HK_OK; i++) {

@@ -80,6 +80,7 @@ struct hk_log_own {
 struct hk_log_reported {
     uint8_t serial[HK_ID_BYTES];
     bool suspended;          /* the last leaf about it says so */
+    bool holds_keys;         /* it has confirmed a hand-over in the range */
     struct hk_log_head head; /* its latest signed one; size and time 0: none seen */
 };
 
@@ -88,6 +89,8 @@ struct hk_log_audit {
     uint64_t own_leaves;     /* of this device's key in the range */
     uint64_t unknown_leaves; /* of those, the ones that this device did not ask for: a copy of it, or a lie */
     uint64_t profiles;       /* profiles put: there is a newer one than this device's, or the service lies */
+    uint64_t deposits;       /* left by other devices: they may be waited for, or lack keys */
+    uint64_t handed;         /* hand-overs to this device */
     size_t device_count;
     struct hk_log_reported devices[HK_DEVICES]; /* in the profile's order, this device included */
 };

@@ -65,6 +65,22 @@ static void read_state(struct watch *watch)
     }
 }
 
+/* What the log tells of that has to be fetched, or given. */
+static void note_hints(struct watch *watch)
+{
+    struct hk_core *core = watch->core;
+    bool is_admin = core->state->role == HK_ROLE_ADMIN;
+    if (watch->audit.profiles > 0) {
+        atomic_store(&core->profile_stale, true);
+    }
+    if (watch->audit.deposits > 0 && is_admin) {
+        atomic_store(&core->hands_due, true);
+    }
+    if (watch->audit.handed > 0 && !is_admin) {
+        atomic_store(&core->hand_waits, true);
+    }
+}
+
 static enum hk_error write_state(struct watch *watch)
 {
     struct hk_state *state = watch->core->state;
@@ -79,10 +95,11 @@ static enum hk_error write_state(struct watch *watch)
         memcpy(state->log.report[i].serial, watch->audit.devices[i].serial, HK_ID_BYTES);
         state->log.report[i].suspended = watch->audit.devices[i].suspended;
         state->log.report[i].head = watch->audit.devices[i].head;
+        if (watch->audit.devices[i].holds_keys) {
+            hk_state_add_holder(state, watch->audit.devices[i].serial);
+        }
     }
-    if (watch->audit.profiles > 0) {
-        atomic_store(&watch->core->profile_stale, true);
-    }
+    note_hints(watch);
     uint64_t warning = hk_client_warning(watch->client);
     if (warning > state->stale_copy_seen) {
         state->stale_copy_seen = warning;

@@ -238,7 +238,7 @@ static enum hk_error agree_with_keys(struct hk_op_call *call, struct batch *batc
     if (hk_agent_has(call->request, HK_A_KEY)) {
         const struct hk_state_key *key = hk_state_key_by_name(state, name);
         if (key == NULL || key->state != HK_KEY_ACTIVE) {
-            return hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key '%s' on this device", name);
+            return hk_op_no_key(call, name);
         }
         return key->purpose == HK_PURPOSE_AGREE
                    ? agree_with_key(call, batch, key)

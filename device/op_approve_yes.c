@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/enrolment.h"
 #include "crypto/random.h"
+#include "device/dealing.h"
 #include "protocol/seam.h"
 
 /* Everything that a yes needs, large and secret: from hk_secret_new. */
@@ -15,10 +15,7 @@ struct yes {
     uint8_t code[HK_CODE_BYTES];
     struct hk_profile profile;
     struct hk_join_bundle bundle;
-    size_t count;
-    struct hk_enrol_key keys[HK_KEYS_MAX];
-    uint8_t ids[HK_KEYS_MAX][HK_ID_BYTES];
-    struct hk_scalar subshares[HK_KEYS_MAX];
+    struct hk_key_dealing dealing;
     uint8_t plain[HK_JOIN_RELAY_MAX], sealed[HK_JOIN_RELAY_MAX];
 };
 
@@ -74,80 +71,13 @@ static enum hk_error sign_objects(struct hk_core *core, const struct hk_approval
 /* Splits this device's half of every key but the account's. */
 static enum hk_error split_keys(const struct hk_state *state, struct yes *yes)
 {
-    for (size_t i = 0; i < state->key_count; i++) {
-        const struct hk_state_key *key = &state->key[i];
-        if (key->purpose == HK_PURPOSE_ACCOUNT) {
-            continue;
+    enum hk_error error = HK_OK;
+    for (size_t i = 0; i < state->key_count && error == HK_OK; i++) {
+        if (state->key[i].purpose != HK_PURPOSE_ACCOUNT) {
+            error = hk_dealing_add(&yes->dealing, &state->key[i], &yes->bundle.keys[yes->dealing.count]);
         }
-        const struct hk_suite *suite = hk_suite_by_id(key->suite);
-        if (suite == NULL || key->state != HK_KEY_ACTIVE || !key->profiled) {
-            return HK_LOCKED;
-        }
-        struct hk_enrol_key *public = &yes->keys[yes->count];
-        struct hk_join_key *given = &yes->bundle.keys[yes->count];
-        struct hk_scalar kept, passed;
-        HK_WIPE_AT_EXIT(kept);
-        HK_WIPE_AT_EXIT(passed);
-        *public = (struct hk_enrol_key){.id = key->id, .suite = suite, .public_key = key->public_key};
-        enum hk_error error =
-            hk_enrol_split(&public->administrator, &kept, &passed, suite->group, key->public_key, &key->half);
-        if (error != HK_OK) {
-            return error;
-        }
-        HK_TELL("a", kept.bytes, 32);
-        HK_TELL("p", passed.bytes, 32);
-        struct hk_point point;
-        suite->group->base_mul(&point, &key->half);
-        memcpy(given->id, key->id, HK_ID_BYTES);
-        given->suite = key->suite;
-        memcpy(given->device_point, point.bytes, suite->group->point_bytes);
-        memcpy(given->commitment, public->administrator.kept, suite->group->point_bytes);
-        memcpy(given->passed, public->administrator.passed, suite->group->point_bytes);
-        memcpy(given->kept, kept.bytes, suite->group->scalar_bytes);
-        memcpy(yes->ids[yes->count], key->id, HK_ID_BYTES);
-        yes->subshares[yes->count] = passed;
-        yes->count++;
     }
-    return HK_OK;
-}
-
-/* Takes the service's commitments from the answer to `enrol`. */
-static enum hk_error take_commitments(struct yes *yes, const struct hk_message *answer_message)
-{
-    const struct hk_value *kept = &answer_message->value[HK_F_KEPT],
-                          *passed = &answer_message->value[HK_F_PASSED];
-    if (kept->count != yes->count || passed->count != yes->count) {
-        return HK_BAD_PEER;
-    }
-    for (size_t i = 0; i < yes->count; i++) {
-        size_t size = yes->keys[i].suite->group->point_bytes;
-        if (kept->items[i].size != size || passed->items[i].size != size) {
-            return HK_BAD_PEER;
-        }
-        memcpy(yes->keys[i].service.kept, kept->items[i].data, size);
-        memcpy(yes->keys[i].service.passed, passed->items[i].data, size);
-    }
-    return HK_OK;
-}
-
-/* One element for each key, of its suite's length. */
-static void put_dealings(struct hk_message *request, const struct yes *yes)
-{
-    hk_message_set_list(request, HK_F_KEPT, NULL, 0);
-    for (size_t i = 0; i < yes->count; i++) {
-        const struct hk_group *group = yes->keys[i].suite->group;
-        hk_message_append(request, HK_F_KEPT, yes->keys[i].administrator.kept, group->point_bytes);
-    }
-    hk_message_set_list(request, HK_F_PASSED, NULL, 0);
-    for (size_t i = 0; i < yes->count; i++) {
-        const struct hk_group *group = yes->keys[i].suite->group;
-        hk_message_append(request, HK_F_PASSED, yes->keys[i].administrator.passed, group->point_bytes);
-    }
-    hk_message_set_list(request, HK_F_SUBSHARES, NULL, 0);
-    for (size_t i = 0; i < yes->count; i++) {
-        const struct hk_group *group = yes->keys[i].suite->group;
-        hk_message_append(request, HK_F_SUBSHARES, yes->subshares[i].bytes, group->scalar_bytes);
-    }
+    return error;
 }
 
 /* Step 5. */
@@ -164,13 +94,12 @@ static enum hk_error send_enrol(struct hk_core *core, const struct hk_approval *
     hk_message_set_bytes(request, HK_F_GATE_HASH, approval->keys.gate_hash, 32);
     hk_message_set_bytes(request, HK_F_RECORD, enrolment->record, enrolment->record_size);
     hk_message_set_bytes(request, HK_F_CERTIFICATE, enrolment->certificate, enrolment->certificate_size);
-    hk_message_set_array(request, HK_F_KEYS, yes->ids, HK_ID_BYTES, yes->count);
-    put_dealings(request, yes);
+    hk_dealing_put(&yes->dealing, request);
     HK_SEAM("enrol/send");
     error = hk_client_call(core->client, exchange);
     HK_SEAM("enrol/sent");
     if (error == HK_OK) {
-        error = take_commitments(yes, &exchange->answer);
+        error = hk_dealing_take(&yes->dealing, &exchange->answer);
     }
     hk_exchange_free(core->client, exchange);
     return error;
@@ -191,7 +120,8 @@ static enum hk_error send_bundle(struct hk_core *core, struct hk_approval *appro
                                   .record = record,
                                   .invitation = approval->keys.gate_hash,
                                   .epoch = state->epoch};
-    enum hk_error error = hk_enrol_transcript(bundle->transcript, &public, yes->keys, yes->count);
+    enum hk_error error =
+        hk_enrol_transcript(bundle->transcript, &public, yes->dealing.keys, yes->dealing.count);
     if (error != HK_OK) {
         return HK_BAD_PEER; /* the service's commitments are no points */
     }
@@ -202,7 +132,7 @@ static enum hk_error send_bundle(struct hk_core *core, struct hk_approval *appro
     bundle->head = state->log.head;
     memcpy(bundle->administrator, state->serial, HK_ID_BYTES);
     bundle->epoch = state->epoch;
-    bundle->key_count = yes->count;
+    bundle->key_count = yes->dealing.count;
     size_t plain_size, sealed_size;
     error = hk_join_bundle_encode(bundle, yes->plain, sizeof(yes->plain), &plain_size);
     if (error == HK_OK) {

@@ -322,5 +322,11 @@ enum hk_error hk_op_join_finish(struct hk_op_call *call)
     if (error != HK_OK) {
         return error;
     }
-    return core->state != NULL && core->state->phase == HK_PHASE_ACTIVE ? answer(call) : HK_NOT_FOUND;
+    if (core->state == NULL || core->state->phase != HK_PHASE_ACTIVE) {
+        return HK_NOT_FOUND;
+    }
+    enum hk_error left =
+        hk_resume_hands(core); /* a deposit at once: who knows when this device is used again */
+    (void)left;
+    return answer(call);
 }

@@ -346,6 +346,7 @@ static enum hk_error make(struct hk_core *core, struct making *making)
     }
     if (error == HK_OK) {
         atomic_store(&core->unsettled, false);
+        atomic_store(&core->hands_due, true); /* the other devices get it behind the answer's making */
     }
     return error;
 }

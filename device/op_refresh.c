@@ -151,6 +151,8 @@ static enum hk_error advance(struct hk_core *core, const struct work *work)
     state->must_refresh = false;
     state->refreshed = (uint64_t)time(NULL);
     state->uses = 0;
+    hk_wipe(&state->hand, sizeof(state->hand)); /* the service has dropped it with the epoch */
+    atomic_store(&core->hand_waits, state->role != HK_ROLE_ADMIN);
     drop_next(state);
     hk_core_identify(core);
     return hk_core_save(core, "refresh.done");
@@ -221,9 +223,19 @@ static enum hk_error drop_deleted(struct hk_core *core)
     return error == HK_OK ? HK_AGAIN : error;
 }
 
+/* What waits for this device under the old epoch is taken first; a deposit for the new one is left behind it.
+ * Neither keeps the refresh from coming to its end. */
+static enum hk_error see_to_hands(struct hk_core *core, bool wanted)
+{
+    enum hk_error error =
+        wanted && core->state->refresh.stage == HK_REFRESH_NONE ? hk_core_take_keys(core, NULL) : HK_OK;
+    return error == HK_UNREACHABLE || error == HK_TIMEOUT ? error : HK_OK;
+}
+
 enum hk_error hk_core_refresh(struct hk_core *core)
 {
-    enum hk_error error = HK_AGAIN;
+    enum hk_error error = see_to_hands(core, core->state->hand.stage != HK_HAND_NONE);
+    error = error == HK_OK ? HK_AGAIN : error;
     for (int tries = 0; tries < 3 && error == HK_AGAIN; tries++) {
         error = HK_OK;
         if (core->state->refresh.stage == HK_REFRESH_NONE) {
@@ -244,6 +256,10 @@ enum hk_error hk_core_refresh(struct hk_core *core)
     }
     if (error != HK_OK && core->state->refresh.stage != HK_REFRESH_NONE) {
         atomic_store(&core->unsettled, true); /* nothing else is sent before it is gone on with */
+    }
+    if (error == HK_OK && atomic_exchange(&core->hand_waits, false) &&
+        see_to_hands(core, core->state->role != HK_ROLE_ADMIN) != HK_OK) {
+        atomic_store(&core->hand_waits, true);
     }
     return error == HK_AGAIN ? HK_BUSY : error;
 }

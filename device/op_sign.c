@@ -136,7 +136,7 @@ enum hk_error hk_op_sign(struct hk_op_call *call)
     const struct hk_state_key *key = hk_state_key_by_name(call->core->state, name);
     uint64_t kind = hk_agent_u64(call->request, HK_A_KIND);
     if (key == NULL || key->state != HK_KEY_ACTIVE) {
-        return hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key '%s' on this device", name);
+        return hk_op_no_key(call, name);
     }
     if (key->purpose != HK_PURPOSE_SIGN) {
         return hk_op_fail(call, HK_WRONG_PURPOSE, "the key '%s' is not for signatures", name);

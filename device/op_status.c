@@ -100,7 +100,7 @@ static enum hk_error put_keys(struct hk_op_call *call)
  * What else may be left of a crash is not in the way of a look at the log and the profile. */
 static bool may_ask(const struct hk_op_call *call)
 {
-    return hk_agent_u64(call->request, HK_A_ONLINE) != 0 && call->core->state->phase == HK_PHASE_ACTIVE &&
+    return hk_op_is_online(call) && call->core->state->phase == HK_PHASE_ACTIVE &&
            call->core->state->refresh.stage == HK_REFRESH_NONE;
 }
 
@@ -108,7 +108,7 @@ static bool may_ask(const struct hk_op_call *call)
 enum hk_error hk_op_key_list(struct hk_op_call *call)
 {
     if (may_ask(call))
-        (void)!hk_client_check_now(call->core->client);
+        hk_agent_set_u64(call->answer, HK_A_CHECK, (uint64_t)hk_client_check_now(call->core->client));
     return put_keys(call);
 }
 
@@ -119,7 +119,7 @@ enum hk_error hk_op_key_public(struct hk_op_call *call)
     hk_agent_text(call->request, HK_A_KEY, name, sizeof name);
     const struct hk_state_key *key = hk_state_key_by_name(call->core->state, name);
     if (!key || key->suite == HK_SUITE_ACCOUNT || key->state != HK_KEY_ACTIVE)
-        return hk_op_fail(call, HK_UNKNOWN_KEY, "there is no key '%s'; see 'halfkey key list'", name);
+        return hk_op_no_key(call, name);
     size_t size = public_form(public, key->suite, key->public_key);
     hk_agent_set_u64(call->answer, HK_A_SUITE, key->suite);
     hk_agent_set_u64(call->answer, HK_A_CREATED, key->created);

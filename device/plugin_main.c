@@ -44,7 +44,7 @@ static enum hk_error list_keys(void *context, uint8_t account[HK_ACCOUNT_BYTES],
     enum hk_error error = connect_agent(backend);
     if (error)
         return error;
-    (void)!hk_agent_request(backend->client, HK_AGENT_KEY_LIST);
+    hk_agent_set_u64(hk_agent_request(backend->client, HK_AGENT_KEY_LIST), HK_A_ONLINE, 2);
     error = call(backend);
     if (error)
         return error;

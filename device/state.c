@@ -101,6 +101,28 @@ void hk_state_remove_key(struct hk_state *state, struct hk_state_key *key)
 
 /* ---- certificates ---- */
 
+bool hk_state_is_holder(const struct hk_state *state, const uint8_t serial[HK_ID_BYTES])
+{
+    for (size_t i = 0; i < state->holder_count; i++) {
+        if (memcmp(state->holder[i], serial, HK_ID_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void hk_state_add_holder(struct hk_state *state, const uint8_t serial[HK_ID_BYTES])
+{
+    if (hk_state_is_holder(state, serial)) {
+        return;
+    }
+    if (state->holder_count == HK_DEVICES) {
+        memmove(state->holder[0], state->holder[1], (size_t)(HK_DEVICES - 1) * HK_ID_BYTES);
+        state->holder_count--;
+    }
+    memcpy(state->holder[state->holder_count++], serial, HK_ID_BYTES);
+}
+
 struct hk_state_certificate *hk_state_certificate(struct hk_state *state, const uint8_t serial[HK_ID_BYTES])
 {
     for (size_t i = 0; i < state->certificate_count; i++) {

@@ -21,6 +21,7 @@
 #include "crypto/hash.h"
 #include "crypto/suite.h"
 #include "device/home.h"
+#include "protocol/handover.h"
 #include "protocol/object.h"
 
 #define HK_STATE_CERTIFICATES (2 * HK_DEVICES)
@@ -106,6 +107,30 @@ struct hk_state_enrolment {
     uint8_t record[HK_SMALL_OBJECT_MAX], certificate[HK_SMALL_OBJECT_MAX];
 };
 
+/* What this device has left with the service, so that keys which are made later can be handed over to it
+ * (protocol/handover.h), and what it was handed. */
+enum hk_hand_stage {
+    HK_HAND_NONE = 0,
+    HK_HAND_OPEN = 1,  /* a deposit is made; the service may or may not have it */
+    HK_HAND_STORED = 2 /* new halves are here; hand-confirm is not answered */
+};
+struct hk_state_handed {
+    uint8_t id[HK_ID_BYTES];
+    uint64_t suite;
+    struct hk_scalar half;                     /* d, secret */
+    uint8_t service_point[HK_POINT_BYTES_MAX]; /* S */
+};
+struct hk_state_hand {
+    enum hk_hand_stage stage;
+    uint8_t administrator[HK_ID_BYTES]; /* for whom the deposit is */
+    struct hk_secret32 ephemeral;       /* of message 1, which is made again from it; wiped at STORED */
+    size_t deposit_size;
+    uint8_t deposit[HK_HAND_DEPOSIT_MAX];
+    uint8_t transcript[HK_NAME_BYTES]; /* from STORED on */
+    size_t count;
+    struct hk_state_handed key[HK_KEYS_MAX]; /* sorted by id */
+};
+
 /* What the log says of another device: the latest signed head of it, and whether it is stopped. */
 struct hk_state_report {
     uint8_t serial[HK_ID_BYTES];
@@ -121,7 +146,7 @@ struct hk_state_log {
     struct hk_state_report report[HK_DEVICES];
 };
 
-/* About 480 KiB, from hk_secret_new. */
+/* About 500 KiB, from hk_secret_new. */
 struct hk_state {
     enum hk_state_phase phase;
     /* the account; zero while HK_PHASE_CREATING */
@@ -143,7 +168,7 @@ struct hk_state {
     /* its epoch */
     uint64_t epoch;
     uint8_t tag[HK_TAG_BYTES];
-    bool must_refresh; /* after an enrolment that this device made */
+    bool must_refresh; /* after an enrolment or a hand-over that this device made */
     struct hk_state_refresh refresh;
     struct hk_state_confirm confirm;
     uint64_t refreshed, uses; /* when the last refresh was (0: never), and uses since */
@@ -151,7 +176,11 @@ struct hk_state {
     /* pending join: what enrol-confirm names */
     uint8_t join_transcript[HK_NAME_BYTES];
     struct hk_state_enrolment enrolment;
+    struct hk_state_hand hand;
     struct hk_state_log log;
+    /* devices that are known to have halves: each must prove one before it is handed more */
+    size_t holder_count;
+    uint8_t holder[HK_DEVICES][HK_ID_BYTES];
     size_t certificate_count;
     struct hk_state_certificate certificate[HK_STATE_CERTIFICATES];
     bool has_ring; /* the service's ring-Pedersen modulus, its proof checked */
@@ -181,6 +210,11 @@ struct hk_state_key *hk_state_account_key(struct hk_state *state) HK_CHECK;
 struct hk_state_key *hk_state_add_key(struct hk_state *state, const uint8_t id[HK_ID_BYTES]) HK_CHECK;
 /* Wipes a key and closes the gap. */
 void hk_state_remove_key(struct hk_state *state, struct hk_state_key *key);
+
+/* Whether a device is known to have halves; and that it is. The list is of devices that come and go: when it
+ * is full the oldest is forgotten. */
+bool hk_state_is_holder(const struct hk_state *state, const uint8_t serial[HK_ID_BYTES]) HK_CHECK;
+void hk_state_add_holder(struct hk_state *state, const uint8_t serial[HK_ID_BYTES]);
 
 /* The certificate of a device; NULL if none is kept. */
 struct hk_state_certificate *hk_state_certificate(struct hk_state *state,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "device/state.h"
+#include "device/state_codec.h"
 #include "protocol/noise.h"
 #include "protocol/object_fields.h"
 
@@ -147,8 +148,9 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
 {
     struct hk_cbor_writer writer;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, 27 + (size_t)state->enrolment.open + (size_t)state->confirm.kept +
-                                 (size_t)state->has_ring);
+    bool has_hand = state->hand.stage != HK_HAND_NONE;
+    hk_cbor_put_map(&writer, 28 + (size_t)state->enrolment.open + (size_t)state->confirm.kept +
+                                 (size_t)state->has_ring + (size_t)has_hand);
     hk_put_uint_field(&writer, 1, state->phase);
     hk_put_bytes_field(&writer, 2, state->account, HK_ACCOUNT_BYTES);
     hk_put_name_field(&writer, 3, state->address, HK_ADDRESS_MAX);
@@ -181,6 +183,12 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
     }
     hk_put_uint_field(&writer, 29, state->refreshed);
     hk_put_uint_field(&writer, 30, state->uses);
+    if (has_hand) {
+        hk_cbor_put_uint(&writer, 31);
+        hk_state_put_hand(&writer, &state->hand);
+    }
+    hk_cbor_put_uint(&writer, 32);
+    hk_state_put_holders(&writer, state);
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -368,7 +376,7 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     struct hk_cbor_reader reader;
     hk_wipe(out, sizeof(*out));
     hk_cbor_reader_init(&reader, data, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 30);
+    struct hk_fields fields = hk_fields_begin(&reader, 32);
     out->phase = (enum hk_state_phase)hk_fields_uint(&fields, 1, HK_PHASE_ACTIVE);
     hk_fields_fixed(&fields, 2, out->account, HK_ACCOUNT_BYTES);
     hk_fields_name(&fields, 3, out->address, HK_ADDRESS_MAX);
@@ -405,6 +413,14 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     if (hk_fields_has(&fields, 29)) {
         out->refreshed = hk_fields_uint(&fields, 29, UINT64_MAX);
         out->uses = hk_fields_uint(&fields, 30, UINT64_MAX);
+    }
+    if (hk_fields_has(&fields, 31)) {
+        hk_fields_need(&fields, 31);
+        hk_state_get_hand(&reader, &out->hand);
+    }
+    if (hk_fields_has(&fields, 32)) {
+        hk_fields_need(&fields, 32);
+        hk_state_get_holders(&reader, out);
     }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);

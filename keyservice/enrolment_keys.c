@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/enrolment.h"
+#include "protocol/seam.h"
 
 static struct hk_enrol_key public_part(const struct hk_enrolment_key *key)
 {
@@ -18,17 +19,15 @@ static struct hk_enrol_key public_part(const struct hk_enrolment_key *key)
 
 enum hk_error hk_enrolment_transcript(struct hk_server *server, struct hk_open_enrolment *enrolment)
 {
-    uint8_t record[32];
     struct hk_enrol_key *keys = calloc(enrolment->count + 1, sizeof(*keys));
     if (keys == NULL) {
         return HK_BUSY;
     }
-    hk_object_hash(record, enrolment->signed_record, enrolment->record_size);
     struct hk_enrolment public = {.account = enrolment->record.account,
                                   .administrator = enrolment->admin,
                                   .device = enrolment->record.serial,
                                   .service_key = server->keys->static_public,
-                                  .record = record,
+                                  .record = enrolment->record_name,
                                   .invitation = enrolment->record.gate_hash,
                                   .epoch = enrolment->admin_epoch};
     for (size_t i = 0; i < enrolment->count; i++) {
@@ -67,4 +66,44 @@ enum hk_error hk_enrolment_check(const struct hk_open_enrolment *enrolment, size
 {
     struct hk_enrol_key key = public_part(&enrolment->key[place]);
     return hk_enrol_check(&key, enrolment->transcript, &enrolment->key[place].half, proof);
+}
+
+enum hk_error hk_enrolment_deal(struct hk_job *job, struct hk_txn *txn, const struct hk_key *key,
+                                size_t place, struct hk_enrolment_key *out)
+{
+    struct hk_scalar half;
+    HK_WIPE_AT_EXIT(half);
+    struct hk_enrol_commitments given = {{0}, {0}}, own = {{0}, {0}};
+    const struct hk_bytes *kept = &hk_job_value(job, HK_F_KEPT)->items[place],
+                          *passed = &hk_job_value(job, HK_F_PASSED)->items[place],
+                          *subshare = &hk_job_value(job, HK_F_SUBSHARES)->items[place];
+    const struct hk_suite *suite = hk_suite_by_id(key->suite);
+    if (suite == NULL) {
+        return HK_INTERNAL;
+    }
+    if (kept->size != suite->group->point_bytes || passed->size != suite->group->point_bytes) {
+        return HK_BAD_POINT;
+    }
+    if (subshare->size != suite->group->scalar_bytes) {
+        return HK_BAD_PROOF;
+    }
+    memcpy(given.kept, kept->data, kept->size);
+    memcpy(given.passed, passed->data, passed->size);
+    enum hk_error error = hk_store_get_half(txn, &job->device, key, &half);
+    if (error == HK_OK) {
+        error = hk_enrol_deal(&own, &out->share, &out->half, suite->group, key->public_key, &half, &given,
+                              subshare->data);
+    }
+    if (error == HK_OK) {
+        HK_TELL("b", out->share.bytes, 32);
+        HK_TELL("t", out->half.bytes, 32);
+        memcpy(out->id, key->id, HK_ID_BYTES);
+        out->suite = key->suite;
+        memcpy(out->public_key, key->public_key, sizeof(out->public_key));
+        memcpy(out->kept[0], given.kept, sizeof(out->kept[0]));
+        memcpy(out->passed[0], given.passed, sizeof(out->passed[0]));
+        memcpy(out->kept[1], own.kept, sizeof(out->kept[1]));
+        memcpy(out->passed[1], own.passed, sizeof(out->passed[1]));
+    }
+    return error;
 }

@@ -6,7 +6,12 @@
 #include "keyservice/job.h"
 #include "keyservice/server.h"
 
-/* Computes enrolment->transcript. The record enters as hk_object_hash of its signed form. */
+/* One key of a request that deals (`enrol`, `hand-offer`), at `place` of its lists: checks the
+ * administrator's dealing and makes the service's. HK_BAD_POINT, HK_BAD_PROOF, HK_BAD_SCALAR. */
+HK_CHECK enum hk_error hk_enrolment_deal(struct hk_job *job, struct hk_txn *txn, const struct hk_key *key,
+                                         size_t place, struct hk_enrolment_key *out);
+
+/* Computes enrolment->transcript. The record enters by enrolment->record_name. */
 HK_CHECK enum hk_error hk_enrolment_transcript(struct hk_server *server, struct hk_open_enrolment *enrolment);
 
 /* Puts the service's commitments into an answer, copied: KEPT and PASSED, an element for each key. */

@@ -1,4 +1,5 @@
-/* enrolments.h - enrolments under way, between `enrol` and `enrol-confirm`: in locked memory only.
+/* enrolments.h - enrolments under way, between `enrol` and `enrol-confirm`: in locked memory only. Hand-overs
+ * between `hand-offer` and `hand-seal` are kept in a list of the same kind.
  *
  * While one is open its administrator's device cannot refresh, and no key is made in its account. It ends
  * with success, after ten minutes, with a restart, with the revocation of either device, with the status
@@ -39,6 +40,7 @@ struct hk_open_enrolment {
     struct hk_device_record record;
     size_t record_size, certificate_size;
     uint8_t signed_record[HK_SMALL_OBJECT_MAX], certificate[HK_SMALL_OBJECT_MAX];
+    uint8_t record_name[32]; /* what stands for the record in the transcript */
     uint8_t transcript[32];
     size_t count;
     struct hk_enrolment_key key[];

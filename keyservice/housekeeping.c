@@ -104,6 +104,7 @@ static void sweep(struct hk_server *server)
     }
     hk_invitations_sweep(server->invitations, now);
     hk_enrolments_sweep(server->enrolments, now);
+    hk_enrolments_sweep(server->hands, now);
 }
 
 static void *run(void *argument)

@@ -3,12 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/enrolment.h"
 #include "keyservice/dispatch.h"
 #include "keyservice/enrolment_keys.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
-#include "protocol/seam.h"
 
 /* Record and certificate: signed, for the same new device, under an invitation that was joined. */
 static enum hk_error check_objects(struct hk_job *job, struct hk_txn *txn, struct hk_device_record *record)
@@ -44,47 +42,6 @@ static enum hk_error check_objects(struct hk_job *job, struct hk_txn *txn, struc
                   : HK_CONFLICT;
 }
 
-/* One key: checks the administrator's dealing and makes the service's. */
-static enum hk_error deal(struct hk_job *job, struct hk_txn *txn, const struct hk_key *key, size_t place,
-                          struct hk_enrolment_key *out)
-{
-    struct hk_scalar half;
-    HK_WIPE_AT_EXIT(half);
-    struct hk_enrol_commitments given = {{0}, {0}}, own = {{0}, {0}};
-    const struct hk_bytes *kept = &hk_job_value(job, HK_F_KEPT)->items[place],
-                          *passed = &hk_job_value(job, HK_F_PASSED)->items[place],
-                          *subshare = &hk_job_value(job, HK_F_SUBSHARES)->items[place];
-    const struct hk_suite *suite = hk_suite_by_id(key->suite);
-    if (suite == NULL) {
-        return HK_INTERNAL;
-    }
-    if (kept->size != suite->group->point_bytes || passed->size != suite->group->point_bytes) {
-        return HK_BAD_POINT;
-    }
-    if (subshare->size != suite->group->scalar_bytes) {
-        return HK_BAD_PROOF;
-    }
-    memcpy(given.kept, kept->data, kept->size);
-    memcpy(given.passed, passed->data, passed->size);
-    enum hk_error error = hk_store_get_half(txn, &job->device, key, &half);
-    if (error == HK_OK) {
-        error = hk_enrol_deal(&own, &out->share, &out->half, suite->group, key->public_key, &half, &given,
-                              subshare->data);
-    }
-    if (error == HK_OK) {
-        HK_TELL("b", out->share.bytes, 32);
-        HK_TELL("t", out->half.bytes, 32);
-        memcpy(out->id, key->id, HK_ID_BYTES);
-        out->suite = key->suite;
-        memcpy(out->public_key, key->public_key, sizeof(out->public_key));
-        memcpy(out->kept[0], given.kept, sizeof(out->kept[0]));
-        memcpy(out->passed[0], given.passed, sizeof(out->passed[0]));
-        memcpy(out->kept[1], own.kept, sizeof(out->kept[1]));
-        memcpy(out->passed[1], own.passed, sizeof(out->passed[1]));
-    }
-    return error;
-}
-
 /* All keys but the account's own must be there, in order, and nothing else. */
 static enum hk_error deal_all(struct hk_job *job, struct hk_txn *txn, struct hk_open_enrolment *enrolment)
 {
@@ -100,7 +57,7 @@ static enum hk_error deal_all(struct hk_job *job, struct hk_txn *txn, struct hk_
             continue;
         }
         bool named = place < ids->count && memcmp(ids->items[place].data, keys[i].id, HK_ID_BYTES) == 0;
-        error = named ? deal(job, txn, &keys[i], place, &enrolment->key[place]) : HK_CONFLICT;
+        error = named ? hk_enrolment_deal(job, txn, &keys[i], place, &enrolment->key[place]) : HK_CONFLICT;
         place++;
     }
     free(keys);
@@ -138,6 +95,7 @@ enum hk_error hk_prepare_enrol(struct hk_job *job, struct hk_txn *txn)
     memcpy(enrolment->admin, job->device.serial, HK_ID_BYTES);
     memcpy(enrolment->signed_record, object->data, object->size);
     enrolment->record_size = object->size;
+    hk_object_hash(enrolment->record_name, object->data, object->size);
     memcpy(enrolment->certificate, certificate->data, certificate->size);
     enrolment->certificate_size = certificate->size;
     job->leaf.has_subject = true;

@@ -39,6 +39,7 @@ enum hk_error hk_ending_apply(struct hk_ending *ending, struct hk_txn *txn, bool
     if (error == HK_OK) { /* what it had begun ends too; whoever comes behind in the queue finds it so */
         hk_invitations_end_of(server->invitations, ending->serial);
         hk_enrolments_end_of(server->enrolments, ending->serial);
+        hk_enrolments_end_of(server->hands, ending->serial);
     }
     return error;
 }

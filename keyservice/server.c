@@ -145,14 +145,15 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     server->runs = hk_runs_new();
     server->invitations = hk_invitations_new();
     server->enrolments = hk_enrolments_new();
+    server->hands = hk_enrolments_new();
     server->refusals = hk_refusals_new();
     server->ecdsa_keys = hk_ecdsa_keys_new(
         &server->keys->identity_secret, options->paillier_longer ? HK_PAILLIER_BITS_MAX : HK_PAILLIER_BITS);
     server->prepares_ecdsa = !options->prepared_off;
     server->ecdsa_slots = hk_ecdsa_slots_new();
     if (server->policy == NULL || server->devices == NULL || server->runs == NULL ||
-        server->invitations == NULL || server->enrolments == NULL || server->refusals == NULL ||
-        server->ecdsa_keys == NULL || server->ecdsa_slots == NULL) {
+        server->invitations == NULL || server->enrolments == NULL || server->hands == NULL ||
+        server->refusals == NULL || server->ecdsa_keys == NULL || server->ecdsa_slots == NULL) {
         return HK_NO_MEMORY;
     }
     error = hk_arena_new(&server->arena, 0);
@@ -276,6 +277,7 @@ void hk_server_stop(struct hk_server *server)
     hk_ecdsa_keys_free(server->ecdsa_keys);
     hk_refusals_free(server->refusals);
     hk_enrolments_free(server->enrolments);
+    hk_enrolments_free(server->hands);
     hk_invitations_free(server->invitations);
     hk_runs_free(server->runs);
     hk_device_states_free(server->devices);

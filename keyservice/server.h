@@ -42,6 +42,7 @@ struct hk_server {
     struct hk_runs *runs;
     struct hk_invitations *invitations;
     struct hk_enrolments *enrolments;
+    struct hk_enrolments *hands; /* hand-overs between offer and seal */
     struct hk_ecdsa_keys *ecdsa_keys;
     struct hk_ecdsa_slots *ecdsa_slots;
     bool prepares_ecdsa;

@@ -25,6 +25,7 @@
 #include "crypto/error.h"
 #include "crypto/group.h"
 #include "crypto/secret.h"
+#include "protocol/handover.h"
 #include "protocol/message.h"
 #include "protocol/object.h"
 
@@ -268,6 +269,47 @@ HK_CHECK enum hk_error hk_store_put_ring(struct hk_txn *txn, const void *sealed,
                                          const void *proof, size_t proof_size);
 /* Erases it with every set-up of every device, whose names have it in them. */
 HK_CHECK enum hk_error hk_store_drop_ring(struct hk_txn *txn);
+
+/* -- keys for a device that was enrolled before them (store_hands.c)
+ * -------------------------------------------------------------------------------------------- */
+
+#define HK_STORE_HAND_MAX 65536   /* the service's part of a hand-over, in the caller's form */
+#define HK_STORE_BUNDLE_MAX 32768 /* the administrator's, sealed end to end */
+
+/* What is kept for one device. Public. */
+struct hk_hand {
+    uint8_t admin[HK_ID_BYTES];
+    size_t deposit_size; /* 0: it has been used, or dropped by a refresh */
+    uint8_t deposit[HK_HAND_DEPOSIT_MAX];
+    bool waits; /* a hand-over under `transcript` is there */
+    uint8_t transcript[32];
+    bool has_done; /* the last one that was confirmed */
+    uint8_t done[32];
+};
+/* HK_NOT_FOUND if there is nothing. */
+HK_CHECK enum hk_error hk_store_get_hand(struct hk_txn *txn, const uint8_t *serial, struct hk_hand *hand);
+/* A new deposit; what waited for the one before is erased. */
+HK_CHECK enum hk_error hk_store_put_deposit(struct hk_txn *txn, const uint8_t *serial, const uint8_t *admin,
+                                            const uint8_t *deposit, size_t size);
+/* A hand-over for the present deposit, in place of one that waits. `plain` is secret, and sealed under the
+ * device's wrapping key for this transcript. HK_NOT_FOUND without a deposit, HK_TOO_LARGE. */
+HK_CHECK enum hk_error hk_store_put_hand(struct hk_txn *txn, const struct hk_device *device,
+                                         const uint8_t *transcript, const void *plain, size_t size,
+                                         const void *bundle, size_t bundle_size);
+/* Reads both parts: room for HK_STORE_HAND_MAX (secret) and HK_STORE_BUNDLE_MAX. HK_NOT_FOUND if none waits
+ * under this transcript; HK_REVOKED, HK_AUTH as for halves. */
+HK_CHECK enum hk_error hk_store_read_hand(struct hk_txn *txn, const struct hk_device *device,
+                                          const uint8_t *transcript, uint8_t *plain, size_t *size,
+                                          uint8_t *bundle, size_t *bundle_size);
+/* Makes the halves of the one that waits the device's at its current epoch, in place of older ones of the
+ * same keys; deposit and hand-over are erased, its transcript is remembered. HK_LOCKED while the device has a
+ * pending epoch. */
+HK_CHECK enum hk_error hk_store_end_hand(struct hk_txn *txn, const struct hk_device *device,
+                                         const struct hk_half *halves, size_t count);
+/* The account's keys, its own excepted, of which the device has no half at its current epoch: sorted ids,
+ * room for HK_KEYS_MAX. */
+HK_CHECK enum hk_error hk_store_missing_keys(struct hk_txn *txn, const struct hk_device *device,
+                                             uint8_t (*ids)[HK_ID_BYTES], size_t *count);
 
 /* -- revocation
  * ------------------------------------------------------------------------------------------------ */

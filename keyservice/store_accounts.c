@@ -282,6 +282,8 @@ enum hk_error hk_store_delete_key(struct hk_txn *txn, const uint8_t *account, co
         "DELETE FROM halves WHERE (device, epoch) IN"
         " (SELECT number, pending_epoch FROM devices WHERE account = ? AND pending_epoch <> 0)",
         "UPDATE devices SET pending_epoch = 0 WHERE account = ?",
+        "UPDATE hands SET transcript = NULL, sealed = NULL, bundle = NULL"
+        " WHERE device IN (SELECT number FROM devices WHERE account = ?)",
     };
     for (size_t i = 0; i < sizeof drop / sizeof *drop && error == HK_OK; i++) {
         error = hk_sql_run(txn, drop[i], HK_ARGS(HK_U(number)));

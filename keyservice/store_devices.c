@@ -246,6 +246,9 @@ enum hk_error hk_store_erase_device(struct hk_txn *txn, uint64_t number, int64_t
         error = hk_sql_run(txn, "DELETE FROM pending WHERE device = ?", HK_ARGS(HK_U(number)));
     }
     if (error == HK_OK) {
+        error = hk_sql_run(txn, "DELETE FROM hands WHERE device = ?", HK_ARGS(HK_U(number)));
+    }
+    if (error == HK_OK) {
         error = hk_sql_run(txn,
                            "UPDATE devices SET state = 3, slot = NULL, sealed_tag = NULL, tag_hash = NULL,"
                            " pending_epoch = 0, must_refresh = 0 WHERE number = ?",
@@ -274,6 +277,9 @@ enum hk_error hk_store_revoke_device(struct hk_txn *txn, const uint8_t *account,
         }
         if (error == HK_OK) { /* full refresh of all that is left: docs/ecdsa.md */
             error = hk_store_drop_ecdsa(txn, account);
+        }
+        if (error == HK_OK) { /* what it handed over and nobody has come for */
+            error = hk_sql_run(txn, "DELETE FROM hands WHERE admin = ?", HK_ARGS(HK_B(serial, HK_ID_BYTES)));
         }
     }
     if (error != HK_OK && error != HK_UNKNOWN_DEVICE) {

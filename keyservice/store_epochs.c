@@ -207,7 +207,7 @@ static enum hk_error activate(struct hk_txn *txn, const struct hk_device *device
     if (error == HK_OK) {
         error = hk_sql_run(txn, "DELETE FROM pending WHERE device = ?", HK_ARGS(HK_U(number)));
     }
-    return error;
+    return error == HK_OK ? hk_store_drop_hand(txn, number) : error;
 }
 
 enum hk_error hk_store_activate_pending(struct hk_txn *txn, const uint8_t *serial)

@@ -68,6 +68,12 @@ static const char *const migrations[] = {
     " WITHOUT ROWID;"
     "CREATE TABLE ring ("
     "  number INTEGER PRIMARY KEY CHECK (number = 1), sealed BLOB NOT NULL, proof BLOB NOT NULL);",
+
+    /* 4: keys that wait for a device which was enrolled before them */
+    "CREATE TABLE hands ("
+    "  device INTEGER PRIMARY KEY REFERENCES devices (number) ON DELETE CASCADE, admin BLOB NOT NULL,"
+    "  deposit BLOB, transcript BLOB, sealed BLOB, bundle BLOB, done BLOB);"
+    "CREATE INDEX hands_of_admin ON hands (admin);",
 };
 
 unsigned hk_store_schema_version(void)

@@ -123,6 +123,8 @@ HK_CHECK enum hk_error hk_store_insert_half(struct hk_txn *txn, const struct hk_
 void hk_store_seal_tag(uint8_t sealed[HK_SEALED_TAG], const uint8_t *tag, const struct hk_device *device,
                        uint64_t epoch, const struct hk_secret32 *wrapping);
 void hk_store_hash_tag(uint8_t hash[32], const uint8_t *tag);
+/* Drops a device's deposit and what waits for it (its epoch has ended). */
+HK_CHECK enum hk_error hk_store_drop_hand(struct hk_txn *txn, uint64_t number);
 /* Takes from a device all that is secret and condemns its slot. */
 HK_CHECK enum hk_error hk_store_erase_device(struct hk_txn *txn, uint64_t number, int64_t slot);
 

@@ -206,7 +206,24 @@ enum hk_sign_kind {
       B(HK_F_KEY) | B(HK_F_TRANSCRIPT) | B(HK_F_MESSAGE) | B(HK_F_ECDSA), B(HK_F_COMMITMENT), B(HK_F_ECDSA), \
       B(HK_F_OFFER))                                                                                         \
     /* PROFILE: the next one, which no longer lists the key */                                               \
-    X(HK_OP_KEY_DELETE, 46, "key-delete", HK_ADMIN, B(HK_F_KEY) | B(HK_F_PROFILE), 0, 0, 0)
+    X(HK_OP_KEY_DELETE, 46, "key-delete", HK_ADMIN, B(HK_F_KEY) | B(HK_F_PROFILE), 0, 0, 0)                           \
+    /* ---- keys for a device that joined before them: protocol/handover.h ---- */                           \
+    /* RELAY: the device's deposit for the administrator DEVICE */                                           \
+    X(HK_OP_HAND_OPEN, 50, "hand-open", HK_ANY_DEVICE, B(HK_F_DEVICE) | B(HK_F_RELAY), 0, 0, 0)              \
+    /* KEYS: what DEVICE has no half of; none if a hand-over of all of them waits. COUNT: how many wait.     \
+     * RELAY: its deposit */                                                                                 \
+    X(HK_OP_HAND_ASK, 51, "hand-ask", HK_ADMIN, B(HK_F_DEVICE), 0, B(HK_F_KEYS) | B(HK_F_COUNT),             \
+      B(HK_F_RELAY))                                                                                         \
+    /* PROOF: of the service's half of the key that the deposit names */                                     \
+    X(HK_OP_HAND_OFFER, 52, "hand-offer", HK_ADMIN,                                                          \
+      B(HK_F_DEVICE) | B(HK_F_KEYS) | B(HK_F_KEPT) | B(HK_F_PASSED) | B(HK_F_SUBSHARES), 0,                  \
+      B(HK_F_KEPT) | B(HK_F_PASSED), B(HK_F_PROOF))                                                          \
+    X(HK_OP_HAND_SEAL, 53, "hand-seal", HK_ADMIN, B(HK_F_DEVICE) | B(HK_F_TRANSCRIPT) | B(HK_F_RELAY), 0, 0, \
+      0)                                                                                                     \
+    /* COMMITMENT: name of the deposit that the device has the secret of. Nothing waits: none of the rest */ \
+    X(HK_OP_HAND_FETCH, 54, "hand-fetch", HK_ANY_DEVICE, B(HK_F_COMMITMENT), 0, 0,                           \
+      B(HK_F_KEYS) | B(HK_F_KEPT) | B(HK_F_PASSED) | B(HK_F_SUBSHARES) | B(HK_F_RELAY))                      \
+    X(HK_OP_HAND_CONFIRM, 55, "hand-confirm", HK_ANY_DEVICE, B(HK_F_TRANSCRIPT) | B(HK_F_PROOFS), 0, 0, 0)
 
 enum hk_op {
 #define HK_OP_ENUM(id, number, name, callers, request, optional, answer, answer_optional) id = number,

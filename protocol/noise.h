@@ -61,7 +61,7 @@ struct hk_noise_setup {
      * error ends the handshake with it. NULL admits everybody. */
     enum hk_error (*admit)(void *argument, const uint8_t static_key[HK_NOISE_KEY_BYTES]);
     void *argument;
-    const struct hk_secret32 *ephemeral; /* NULL draws it; anything else is for test vectors */
+    const struct hk_secret32 *ephemeral; /* NULL draws it; for a handshake made again, and vectors */
 };
 
 struct hk_noise_pattern;

@@ -114,6 +114,8 @@ static void play(void)
     assert_int_equal(run.status, 4);
     HALFKEY_AT(0, laptop, "device", "resume", "phone");
     use(phone);
+    HALFKEY_AT(0, laptop, "key", "create", "late", "--suite", "ed25519");
+    HALFKEY_AT(0, phone, "sign", "--key", "late", "--format", "raw", path[0], "-o", "/dev/null");
     HALFKEY_AT(0, laptop, "log", "--verify");
     HALFKEY_AT(0, phone, "log");
     HALFKEY_AT(0, laptop, "device", "list");
