@@ -180,7 +180,7 @@ enum hk_agent_state {
      * takes it away. */                                                                                     \
     X(HK_AGENT_ATTACH, 36, "attach", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                        \
     /* KEY NAME -> ATTACHMENT, or HK_NOT_FOUND */                                                            \
-    X(HK_AGENT_ATTACHMENT, 37, "attachment", 'U', B(HK_A_KEY) | B(HK_A_NAME))                             \
+    X(HK_AGENT_ATTACHMENT, 37, "attachment", 'U', B(HK_A_KEY) | B(HK_A_NAME))                                \
     /* DEVICE -> COUNT: keys that wait for it now */                                                         \
     X(HK_AGENT_DEVICE_UPDATE, 38, "device update", 'A', B(HK_A_DEVICE))
 

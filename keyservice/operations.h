@@ -42,7 +42,7 @@
     X(HK_OP_ECDSA_COMMIT, ecdsa_commit, HAS, NOT, NOT, 0)                                                    \
     X(HK_OP_ECDSA_SIGN, ecdsa_sign, HAS, NOT, NOT,                                                           \
       HK_OPERATION_LEAF | HK_OPERATION_EARLY | HK_OPERATION_USE)                                             \
-    X(HK_OP_KEY_DELETE, key_delete, HAS, HAS, NOT, HK_OPERATION_LEAF)                                         \
+    X(HK_OP_KEY_DELETE, key_delete, HAS, HAS, NOT, HK_OPERATION_LEAF)                                        \
     X(HK_OP_HAND_OPEN, hand_open, HAS, HAS, NOT, HK_OPERATION_LEAF)                                          \
     X(HK_OP_HAND_ASK, hand_ask, HAS, NOT, NOT, 0)                                                            \
     X(HK_OP_HAND_OFFER, hand_offer, HAS, NOT, HAS, HK_OPERATION_LEAF)                                        \

@@ -206,7 +206,7 @@ enum hk_sign_kind {
       B(HK_F_KEY) | B(HK_F_TRANSCRIPT) | B(HK_F_MESSAGE) | B(HK_F_ECDSA), B(HK_F_COMMITMENT), B(HK_F_ECDSA), \
       B(HK_F_OFFER))                                                                                         \
     /* PROFILE: the next one, which no longer lists the key */                                               \
-    X(HK_OP_KEY_DELETE, 46, "key-delete", HK_ADMIN, B(HK_F_KEY) | B(HK_F_PROFILE), 0, 0, 0)                           \
+    X(HK_OP_KEY_DELETE, 46, "key-delete", HK_ADMIN, B(HK_F_KEY) | B(HK_F_PROFILE), 0, 0, 0)                  \
     /* ---- keys for a device that joined before them: protocol/handover.h ---- */                           \
     /* RELAY: the device's deposit for the administrator DEVICE */                                           \
     X(HK_OP_HAND_OPEN, 50, "hand-open", HK_ANY_DEVICE, B(HK_F_DEVICE) | B(HK_F_RELAY), 0, 0, 0)              \
