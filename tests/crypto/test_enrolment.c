@@ -176,6 +176,23 @@ static void service_that_lies_to_the_new_device_is_refused(void **state)
     assert_int_equal(take(&lie), HK_OK);
 }
 
+/* Everything fits but D1 itself, which comes from the administrator and from nowhere else. */
+static void dealing_of_another_half_than_the_administrators_is_refused(void **state)
+{
+    (void)state;
+    struct run run;
+    struct hk_scalar other;
+    begin(&run);
+    struct hk_point honest = run.point1;
+    hk_scalar_random(curve, &other);
+    curve->base_mul(&run.point1, &other);
+    assert_int_equal(take(&run), HK_BAD_PROOF);
+    curve->base_mul(&run.point1, &run.s1);
+    assert_int_equal(take(&run), HK_BAD_PROOF);
+    run.point1 = honest;
+    assert_int_equal(take(&run), HK_OK);
+}
+
 static void proof_of_anything_else_does_not_activate(void **state)
 {
     (void)state;
@@ -289,11 +306,13 @@ static void toy_group_every_lie_of_an_administrator(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest each[] = {cmocka_unit_test(new_device_gets_an_independent_pair),
-                                      cmocka_unit_test(administrator_that_splits_something_else_is_refused),
-                                      cmocka_unit_test(service_that_lies_to_the_new_device_is_refused),
-                                      cmocka_unit_test(proof_of_anything_else_does_not_activate),
-                                      cmocka_unit_test(transcript_changes_with_everything)};
+    const struct CMUnitTest each[] = {
+        cmocka_unit_test(new_device_gets_an_independent_pair),
+        cmocka_unit_test(administrator_that_splits_something_else_is_refused),
+        cmocka_unit_test(service_that_lies_to_the_new_device_is_refused),
+        cmocka_unit_test(dealing_of_another_half_than_the_administrators_is_refused),
+        cmocka_unit_test(proof_of_anything_else_does_not_activate),
+        cmocka_unit_test(transcript_changes_with_everything)};
     const struct CMUnitTest once[] = {cmocka_unit_test(toy_group_every_enrolment),
                                       cmocka_unit_test(toy_group_every_lie_of_an_administrator)};
     int failed = sodium_init() < 0;
