@@ -25,7 +25,8 @@
 
 #include <cmocka.h>
 
-#include "tests/support/ecdsa_service.h"
+#include "tests/support/client.h"
+#include "tests/support/process_view.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -54,47 +55,6 @@ static int tear_down(void **state)
         hk_test_service_end(&service);
     }
     return 0;
-}
-
-/* A folder that other users may enter, and a service over tcp that is not started yet. */
-static void prepare(void)
-{
-    (void)snprintf(service.directory, sizeof(service.directory), "/tmp/halfkey-test-XXXXXX");
-    assert_non_null(mkdtemp(service.directory));
-    assert_int_equal(chmod(service.directory, 0755), 0);
-    (void)snprintf(service.listen, sizeof(service.listen), "tcp://127.0.0.1:0");
-}
-
-/* The value of a line of /proc/PID/FILE that begins with `name`; "" if there is none. */
-static const char *proc_line(const char *file, const char *name)
-{
-    static char line[512];
-    char path[600];
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)service.pid, file);
-    FILE *opened = fopen(path, "re");
-    assert_non_null(opened);
-    size_t length = strlen(name);
-    while (fgets(line, sizeof(line), opened) != NULL && strncmp(line, name, length) != 0) {
-        line[0] = '\0';
-    }
-    (void)fclose(opened);
-    line[strcspn(line, "\n")] = '\0';
-    char *value = strncmp(line, name, length) == 0 ? line + length : line;
-    return value + strspn(value, ": \t");
-}
-
-static const char *log_text(void)
-{
-    static char text[65536];
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/log", service.directory);
-    FILE *file = fopen(path, "re");
-    size_t size = file != NULL ? fread(text, 1, sizeof(text) - 1, file) : 0;
-    text[size] = '\0';
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return text;
 }
 
 /* ---- the filter ---- */
@@ -203,19 +163,21 @@ static void every_thread_is_confined_and_nothing_can_be_dumped(void **state)
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
         if (entry->d_name[0] != '.') {
             (void)snprintf(file, sizeof(file), "task/%s/status", entry->d_name);
-            assert_string_equal(proc_line(file, "Seccomp:"), SANITIZED ? "0" : "2");
-            assert_string_equal(proc_line(file, "NoNewPrivs:"), "1");
+            assert_string_equal(hk_process_line(&service, file, "Seccomp:"), SANITIZED ? "0" : "2");
+            assert_string_equal(hk_process_line(&service, file, "NoNewPrivs:"), "1");
             threads++;
         }
     }
     (void)closedir(tasks);
     assert_true(threads > 3);
     unsigned long soft = 1, hard = 1;
-    assert_int_equal(sscanf(proc_line("limits", "Max core file size"), "%lu %lu", &soft, &hard), 2);
+    assert_int_equal(
+        sscanf(hk_process_line(&service, "limits", "Max core file size"), "%lu %lu", &soft, &hard), 2);
     assert_int_equal(soft + hard, 0);
-    assert_true(strtoul(proc_line("status", "VmLck:"), NULL, 10) >= 4);
+    assert_true(strtoul(hk_process_line(&service, "status", "VmLck:"), NULL, 10) >= 4);
     unsigned long files = 0, most = 1;
-    assert_int_equal(sscanf(proc_line("limits", "Max open files"), "%lu %lu", &files, &most), 2);
+    assert_int_equal(sscanf(hk_process_line(&service, "limits", "Max open files"), "%lu %lu", &files, &most),
+                     2);
     assert_int_equal(files, most);
 }
 
@@ -227,38 +189,6 @@ static const struct passwd *somebody(void)
     return geteuid() == 0 ? entry : NULL;
 }
 
-/* Its exit status when it does not come to serving; what it said is in the log. */
-static int refused_start(const char *const options[], uid_t as)
-{
-    char path[4096], data[128];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
-    assert_true(length > 0);
-    path[length] = '\0';
-    *strrchr(path, '/') = '\0';
-    strcpy(strrchr(path, '/'), "/halfkeyd");
-    (void)snprintf(data, sizeof(data), "%s/data", service.directory);
-    const char *arguments[16] = {path, "--data", data, "--listen", "tcp://127.0.0.1:0"};
-    for (size_t i = 0; options[i] != NULL; i++) {
-        arguments[5 + i] = options[i];
-    }
-    char log[128];
-    (void)snprintf(log, sizeof(log), "%s/log", service.directory);
-    int status = -1, out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    pid_t child = fork();
-    if (child == 0) {
-        (void)dup2(out, STDOUT_FILENO);
-        (void)dup2(out, STDERR_FILENO);
-        (void)alarm(10);
-        if (as == geteuid() || setresuid(as, as, as) == 0) {
-            (void)execv(path, (char *const *)arguments);
-        }
-        _exit(127);
-    }
-    (void)close(out);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void started_as_root_it_becomes_its_own_user(void **state)
 {
     (void)state;
@@ -266,16 +196,16 @@ static void started_as_root_it_becomes_its_own_user(void **state)
     if (nobody == NULL) {
         skip();
     }
-    prepare();
+    hk_process_prepare(&service);
     service.options[0] = "--user";
     service.options[1] = "nobody";
     hk_test_service_restart(&service);
     char wanted[64];
     unsigned uid = (unsigned)nobody->pw_uid;
     (void)snprintf(wanted, sizeof(wanted), "%u\t%u\t%u\t%u", uid, uid, uid, uid);
-    assert_string_equal(proc_line("status", "Uid:"), wanted);
-    assert_string_equal(proc_line("status", "CapEff:"), "0000000000000000");
-    assert_string_equal(proc_line("status", "CapPrm:"), "0000000000000000");
+    assert_string_equal(hk_process_line(&service, "status", "Uid:"), wanted);
+    assert_string_equal(hk_process_line(&service, "status", "CapEff:"), "0000000000000000");
+    assert_string_equal(hk_process_line(&service, "status", "CapPrm:"), "0000000000000000");
     struct stat found;
     char path[128];
     (void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)service.pid);
@@ -298,12 +228,12 @@ static void folder_of_root_is_not_given_to_another_user_unasked(void **state)
     if (somebody() == NULL) {
         skip();
     }
-    prepare();
+    hk_process_prepare(&service);
     service.options[0] = NULL;
     hk_test_service_restart(&service);
     assert_int_equal(hk_test_service_stop(&service), 0);
-    assert_int_equal(refused_start((const char *const[]){"--user", "nobody", NULL}, 0), 1);
-    assert_non_null(strstr(log_text(), "chown -R nobody"));
+    assert_int_equal(hk_process_refused(&service, (const char *const[]){"--user", "nobody", NULL}, 0), 1);
+    assert_non_null(strstr(hk_process_log(&service), "chown -R nobody"));
 }
 
 static void user_that_does_not_exist_is_refused_with_what_to_do(void **state)
@@ -312,9 +242,10 @@ static void user_that_does_not_exist_is_refused_with_what_to_do(void **state)
     if (somebody() == NULL) {
         skip();
     }
-    prepare();
-    assert_int_equal(refused_start((const char *const[]){"--user", "no-such-user", NULL}, 0), 1);
-    assert_non_null(strstr(log_text(), "useradd --system no-such-user"));
+    hk_process_prepare(&service);
+    assert_int_equal(hk_process_refused(&service, (const char *const[]){"--user", "no-such-user", NULL}, 0),
+                     1);
+    assert_non_null(strstr(hk_process_log(&service), "useradd --system no-such-user"));
 }
 
 static void nobody_but_root_can_change_the_user(void **state)
@@ -322,9 +253,9 @@ static void nobody_but_root_can_change_the_user(void **state)
     (void)state;
     const struct passwd *nobody = getpwnam("nobody");
     uid_t as = geteuid() == 0 ? nobody->pw_uid : geteuid();
-    prepare();
-    assert_int_equal(refused_start((const char *const[]){"--user", "root", NULL}, as), 1);
-    assert_non_null(strstr(log_text(), "only root can become root"));
+    hk_process_prepare(&service);
+    assert_int_equal(hk_process_refused(&service, (const char *const[]){"--user", "root", NULL}, as), 1);
+    assert_non_null(strstr(hk_process_log(&service), "only root can become root"));
 }
 
 /* ---- start, reload and end ---- */
@@ -375,7 +306,7 @@ static void sighup_reads_the_policy_again(void **state)
 {
     (void)state;
     char path[128];
-    prepare();
+    hk_process_prepare(&service);
     (void)snprintf(path, sizeof(path), "%s/conf", service.directory);
     write_config(path, "registration = closed\n");
     service.options[0] = "--config";
@@ -384,14 +315,14 @@ static void sighup_reads_the_policy_again(void **state)
     assert_int_not_equal(try_account(), HK_OK);
     write_config(path, "registration = sometimes\n"); /* a mistake changes nothing */
     assert_int_equal(kill(service.pid, SIGHUP), 0);
-    for (int i = 0; i < 500 && strstr(log_text(), "event=policy-not-reloaded") == NULL; i++) {
+    for (int i = 0; i < 500 && strstr(hk_process_log(&service), "event=policy-not-reloaded") == NULL; i++) {
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
-    assert_non_null(strstr(log_text(), "event=policy-not-reloaded"));
+    assert_non_null(strstr(hk_process_log(&service), "event=policy-not-reloaded"));
     assert_int_not_equal(try_account(), HK_OK);
     write_config(path, "registration = open\n");
     assert_int_equal(kill(service.pid, SIGHUP), 0);
-    for (int i = 0; i < 500 && strstr(log_text(), "event=policy-reloaded") == NULL; i++) {
+    for (int i = 0; i < 500 && strstr(hk_process_log(&service), "event=policy-reloaded") == NULL; i++) {
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
     assert_int_equal(try_account(), HK_OK);
@@ -454,57 +385,6 @@ static void sigterm_finishes_what_was_accepted(void **state)
     hk_test_device_end(&laptop);
 }
 
-static void a_key_of_each_kind_signs_and_is_refreshed(void)
-{
-    static struct hk_test_ecdsa pair;
-    uint8_t signature[64];
-    hk_test_device_init(&laptop, &service);
-    assert_int_equal(hk_test_init(&laptop), HK_OK);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "work"), HK_OK);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_SECP256K1_ECDSA, "coins"), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
-    for (size_t i = 0; i < laptop.key_count; i++) {
-        if (laptop.key[i].suite->id == HK_SUITE_ED25519) {
-            assert_int_equal(hk_test_sign(&laptop, &laptop.key[i], HK_SIGN_RAW, "x", 1, signature), HK_OK);
-        }
-    }
-    assert_int_equal(hk_test_ecdsa_ring(&laptop, &pair), HK_OK);
-    assert_int_equal(hk_test_ecdsa_setup(&laptop, hk_ecdsa_key_of(&laptop), &pair), HK_OK);
-    hk_ecdsa_assert_signs(&laptop, &pair);
-    hk_ecdsa_service_refresh(&laptop, &pair);
-    hk_ecdsa_assert_signs(&laptop, &pair);
-    hk_test_device_end(&laptop);
-}
-
-/* The last one: a limit that was lowered cannot be raised again. With a little it serves as always, from
- * smaller pieces; with next to nothing it says in a sentence what to set. */
-static void low_limit_of_locked_memory_is_warned_about(void **state)
-{
-    (void)state;
-    static const rlim_t limits[] = {4 << 20, 1 << 20, 512 << 10};
-    if (somebody() == NULL) {
-        skip();
-    }
-    prepare();
-    service.options[0] = "--user";
-    service.options[1] = "nobody";
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        struct rlimit small = {limits[i], limits[i]};
-        assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &small), 0);
-        hk_test_service_restart(&service);
-        assert_non_null(strstr(log_text(), "event=memory-not-locked"));
-        assert_non_null(strstr(log_text(), "event=locked-memory-short"));
-        unsigned long locked = strtoul(proc_line("status", "VmLck:"), NULL, 10);
-        assert_true(locked >= 4 && locked <= limits[i] >> 10); /* the secrets' own pages are */
-        a_key_of_each_kind_signs_and_is_refreshed();
-        assert_int_equal(hk_test_service_stop(&service), 0);
-    }
-    struct rlimit next_to_nothing = {8 << 10, 8 << 10};
-    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &next_to_nothing), 0);
-    assert_int_equal(refused_start((const char *const[]){"--user", "nobody", NULL}, 0), 1);
-    assert_non_null(strstr(log_text(), "ulimit -l 512"));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -519,7 +399,6 @@ int main(void)
         TEST(service_manager_hears_of_start_and_end),
         TEST(sighup_reads_the_policy_again),
         TEST(sigterm_finishes_what_was_accepted),
-        TEST(low_limit_of_locked_memory_is_warned_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
