@@ -16,7 +16,7 @@ laptop() { on laptop "$@"; }
 phone() { on phone "$@"; }
 friend() { on friend "$@"; }
 clean_up() {
-    for who in laptop phone friend; do on $who gpgconf --kill all; on $who halfkey agent --stop; done >/dev/null 2>&1
+    for who in laptop phone friend old; do on $who gpgconf --kill all; on $who halfkey agent --stop; done >/dev/null 2>&1
     [ -z "$service" ] || { kill "$service"; wait "$service"; } 2>/dev/null
     rm -rf "$DIR"
 }
@@ -143,6 +143,35 @@ check "under the name that gpg-wks-client has" test -s "$DIR/wkd/hu/$(PATH="$PAT
 check "and with a policy" test -e "$DIR/wkd/policy"
 says "it is the certificate" "$mine" gpg --batch --homedir "$DIR/friend.gpg" --show-keys --with-colons "$DIR/wkd/hu/$(PATH="$PATH:/usr/lib/gnupg" wkd_name)"
 fails "no other key's" "no such certificate" laptop halfkey gpg export box
+
+# ---- a key that gpg has, split ----
+old() { HALFKEY_HOME=$DIR/laptop GNUPGHOME=$DIR/old.gpg timeout 60 "$@" </dev/null; }
+sealed() { old gpg --batch --quiet --pinentry-mode loopback --passphrase 'open sesame' "$@"; }
+importing() { HALFKEY_HOME=$DIR/laptop GNUPGHOME=$DIR/old.gpg halfkey gpg import carol "$DIR/old.asc" --passphrase-fd 5 5<<<"$1" </dev/null; }
+mkdir -m 700 "$DIR/old.gpg"
+sealed --quick-gen-key "Carol <carol@example.org>" ed25519 cert,sign 0 2>/dev/null
+carol=$(old gpg --list-keys --with-colons | awk -F: '/^fpr/ { print $10; exit }')
+check "an old key with a subkey to decrypt" sealed --quick-add-key "$carol" cv25519 encr 0
+check "and one to sign" sealed --quick-add-key "$carol" ed25519 sign 0
+check "and a second user id" sealed --quick-add-uid "$carol" "Carol <carol@example.net>"
+check "it is exported" sealed --armor -o "$DIR/old.asc" --export-secret-keys "$carol"
+old gpg --batch --quiet -e -r "$carol" -o "$DIR/before.gpg" "$DIR/plan" 2>/dev/null
+fails "another passphrase does not open it" "not its passphrase" importing "open barley"
+check "its own does" importing "open sesame"
+cp "$DIR/out" "$DIR/import.out"; cp "$DIR/err" "$DIR/import.err"
+check "with the fingerprint that it has" grep -q "^$carol  Carol" "$DIR/import.out"
+check "it says where the file lies" grep -q "lies in $DIR/old.asc" "$DIR/import.err"
+check "and the three keys that gpg still has" is "$(grep -c "lies in $DIR/old.gpg/private-keys-v1.d/.*\.key" "$DIR/import.err")" 3
+check "once more goes on where it was" importing "open sesame"
+says "gpg would go on with the whole one: it says so" "still holds the whole key" old halfkey gpg setup
+check "nothing of it was deleted" is "$(grep -L shadowed-private-key "$DIR"/old.gpg/private-keys-v1.d/*.key | wc -l)" 3
+check "on the other hand, where it never was" laptop halfkey gpg setup
+says "what was written to it before is read" "the plan" laptop gpg --batch -d "$DIR/before.gpg"
+check "its subkey signs" laptop gpg --batch --yes -u "$carol" -s -o "$DIR/carol.gpg" "$DIR/plan"
+says "and who knew it verifies that" 'Good signature from "Carol' old gpg --batch --verify "$DIR/carol.gpg"
+check "it takes one user id more, which the primary key certifies" laptop gpg --batch --quick-add-uid "$carol" "Carol <c@example.com>"
+says "the list says that it was whole" "was whole before" laptop halfkey key list
+old gpgconf --kill all
 
 # ---- a lost phone ----
 printf '#!/bin/sh\necho "$1" >>%s/told\n' "$DIR" >"$DIR/tell"; chmod +x "$DIR/tell"
