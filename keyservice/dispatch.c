@@ -88,6 +88,29 @@ static enum hk_error hold_report(struct hk_job *job, struct hk_txn *txn)
     return error;
 }
 
+/* A share operation that is released: nothing is written before the last refusal, and what fails then fails
+ * the batch. */
+static bool is_plain_use(const struct hk_job *job)
+{
+    return job->refusal == HK_OK && job->has_device && job->state == NULL && !job->leaf.has_report &&
+           (job->operation->flags & HK_OPERATION_USE) != 0;
+}
+
+static enum hk_error apply_use(struct hk_entry *entry, struct hk_txn *txn)
+{
+    struct hk_job *job = (struct hk_job *)entry;
+    enum hk_error error = hk_admission_recheck(job, txn);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = hk_store_count_use(txn, job->device.serial, job->leaf.count, hk_now());
+    if (error == HK_OK) {
+        error = append_leaf(job, txn, HK_OK, job->leaf.count);
+    }
+    HK_SEAM("service/before-commit");
+    return error == HK_OK ? HK_OK : HK_INTERNAL;
+}
+
 static enum hk_error entry_apply(struct hk_entry *entry, struct hk_txn *txn)
 {
     struct hk_job *job = (struct hk_job *)entry;
@@ -133,7 +156,8 @@ static void entry_done(struct hk_entry *entry, enum hk_error outcome)
 
 static void submit(struct hk_job *job)
 {
-    job->entry.apply = entry_apply;
+    job->entry.is_use = is_plain_use(job);
+    job->entry.apply = job->entry.is_use ? apply_use : entry_apply;
     job->entry.refused = entry_refused;
     job->entry.done = entry_done;
     enum hk_error error = hk_writer_submit(job->server->writer, &job->entry);

@@ -50,17 +50,23 @@ static enum hk_error append_to(struct hk_txn *txn, struct hk_log_row *row, const
     hk_merkle_leaf(hash, leaf, size);
     struct tree tree = {txn, row->account, row->generation};
     error = hk_frontier_append(&row->frontier, hash, write_node, &tree);
-    if (error == HK_OK) {
-        error = hk_store_log_put(txn, row);
-    }
     return error == HK_CONFLICT ? HK_INTERNAL : error;
+}
+
+static enum hk_error append_and_put(struct hk_txn *txn, struct hk_log_row *row, const void *leaf, size_t size)
+{
+    enum hk_error error = append_to(txn, row, leaf, size);
+    return error == HK_OK ? hk_store_log_put(txn, row) : error;
 }
 
 enum hk_error hk_log_append(struct hk_txn *txn, const uint8_t *account, const void *leaf, size_t size)
 {
-    struct hk_log_row row;
+    struct hk_log_row row, *kept = hk_store_uses_log(txn, account);
+    if (kept != NULL) {
+        return append_to(txn, kept, leaf, size);
+    }
     enum hk_error error = hk_store_log_get(txn, account, &row);
-    return error != HK_OK ? error : append_to(txn, &row, leaf, size);
+    return error != HK_OK ? error : append_and_put(txn, &row, leaf, size);
 }
 
 enum hk_error hk_log_append_leaf(struct hk_txn *txn, const uint8_t *account, const struct hk_leaf *leaf)
@@ -113,7 +119,7 @@ enum hk_error hk_log_begin_generation(struct hk_txn *txn, const uint8_t *account
     row.generation = generation;
     row.size = 0;
     hk_frontier_init(&row.frontier);
-    return append_to(txn, &row, encoded, size);
+    return append_and_put(txn, &row, encoded, size);
 }
 
 void hk_log_sign(struct hk_signed_head *out, const struct hk_log_head *head, const uint8_t *account,

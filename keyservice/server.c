@@ -99,7 +99,13 @@ static void on_request(struct hk_server *server, struct hk_reply *reply, const s
     }
     HK_SEAM("service/request");
     HK_TRAFFIC('q', job->request, job->request_size);
+    if (server->writer != NULL) {
+        hk_writer_expect(server->writer);
+    }
     hk_dispatch(job);
+    if (server->writer != NULL) {
+        hk_writer_expect_no_more(server->writer);
+    }
 }
 
 static void on_frame(void *argument, struct hk_reply *reply, uint8_t *bytes, size_t size)

@@ -94,7 +94,11 @@ static enum hk_error open_writer(struct hk_store *store, const char *path, char 
     }
     store->writer->store = store;
     store->writer->writes = true;
-    enum hk_error error = connection_open(&store->writer->connection, path, writer_settings);
+    enum hk_error error = hk_store_uses_new(store->writer);
+    if (error != HK_OK) {
+        return error;
+    }
+    error = connection_open(&store->writer->connection, path, writer_settings);
     if (error != HK_OK) {
         hk_reason(reason, "cannot open the database %.150s", path);
         return error;
@@ -171,6 +175,7 @@ void hk_store_close(struct hk_store *store)
         connection_close(&store->writer->connection);
         free(store->writer->condemned.slots);
         free(store->writer->allocated.slots);
+        hk_store_uses_free(store->writer);
         free(store->writer);
     }
     free(store);
@@ -217,6 +222,7 @@ enum hk_error hk_store_write_begin(struct hk_store *store, struct hk_txn **txn)
     struct hk_txn *writer = store->writer;
     writer->condemned.count = writer->allocated.count = 0;
     writer->erased = writer->changed_devices = false;
+    hk_store_uses_drop(writer);
     if (hk_sql_run(writer, "BEGIN IMMEDIATE", NULL, 0) != HK_OK) {
         return HK_INTERNAL;
     }
@@ -226,8 +232,11 @@ enum hk_error hk_store_write_begin(struct hk_store *store, struct hk_txn **txn)
 
 enum hk_error hk_store_write_commit(struct hk_txn *txn)
 {
+    enum hk_error error = hk_store_uses_write(txn);
     HK_SEAM("store.commit.before");
-    enum hk_error error = hk_sql_run(txn, "COMMIT", NULL, 0);
+    if (error == HK_OK) {
+        error = hk_sql_run(txn, "COMMIT", NULL, 0);
+    }
     HK_SEAM("store.commit.after");
     if (error != HK_OK) {
         hk_store_write_rollback(txn);
@@ -238,6 +247,7 @@ enum hk_error hk_store_write_commit(struct hk_txn *txn)
 
 void hk_store_write_rollback(struct hk_txn *txn)
 {
+    hk_store_uses_drop(txn);
     /* After some errors (a full disk) SQLite has rolled back already. */
     if (sqlite3_get_autocommit(txn->connection.db) == 0) {
         sqlite3_exec(txn->connection.db, "ROLLBACK", NULL, NULL, NULL);
@@ -248,7 +258,8 @@ enum hk_error hk_store_savepoint(struct hk_txn *txn)
 {
     txn->condemned_mark = txn->condemned.count;
     txn->allocated_mark = txn->allocated.count;
-    return hk_sql_run(txn, "SAVEPOINT entry", NULL, 0);
+    enum hk_error error = hk_store_uses_write(txn);
+    return error == HK_OK ? hk_sql_run(txn, "SAVEPOINT entry", NULL, 0) : error;
 }
 
 enum hk_error hk_store_savepoint_keep(struct hk_txn *txn)

@@ -58,7 +58,12 @@ static enum hk_error one_device(struct hk_txn *txn, struct hk_device *device, co
 
 enum hk_error hk_store_get_device(struct hk_txn *txn, const uint8_t *serial, struct hk_device *device)
 {
-    return one_device(txn, device, DEVICE_COLUMNS "WHERE d.serial = ?", HK_ARGS(HK_B(serial, HK_ID_BYTES)));
+    if (hk_store_uses_device(txn, serial, device)) {
+        return HK_OK;
+    }
+    enum hk_error error =
+        one_device(txn, device, DEVICE_COLUMNS "WHERE d.serial = ?", HK_ARGS(HK_B(serial, HK_ID_BYTES)));
+    return error == HK_OK ? hk_store_uses_keep(txn, device) : error;
 }
 
 enum hk_error hk_store_get_device_by_key(struct hk_txn *txn, const uint8_t *static_key,
@@ -194,6 +199,9 @@ static enum hk_error change_device(struct hk_txn *txn, const char *text, const s
 enum hk_error hk_store_count_use(struct hk_txn *txn, const uint8_t *serial, uint64_t uses, uint64_t now)
 {
     /* The one change that pairs in memory live through: nothing is decided by it. */
+    if (hk_store_uses_count(txn, serial, uses, now)) {
+        return HK_OK;
+    }
     enum hk_error error =
         hk_sql_change(txn, "UPDATE devices SET uses = uses + ?, last_use = ? WHERE serial = ?",
                       HK_ARGS(HK_U(uses), HK_U(now), HK_B(serial, HK_ID_BYTES)));

@@ -35,6 +35,10 @@ void hk_store_write_rollback(struct hk_txn *txn);
 HK_CHECK enum hk_error hk_store_savepoint(struct hk_txn *txn);
 HK_CHECK enum hk_error hk_store_savepoint_keep(struct hk_txn *txn);
 HK_CHECK enum hk_error hk_store_savepoint_undo(struct hk_txn *txn);
+/* Instead of a savepoint, for an entry that only reads its device's row, counts its uses and appends one
+ * leaf: such rows are read once for all entries of this kind that follow one another, and written once. What
+ * fails after the first write cannot be undone alone. */
+void hk_store_uses_begin(struct hk_txn *txn);
 /* Slots to overwrite after the commit; slots taken in this transaction. Valid until the next
  * hk_store_write_begin. */
 const uint64_t *hk_store_condemned(const struct hk_txn *txn, size_t *count);
@@ -86,6 +90,9 @@ HK_CHECK enum hk_error hk_store_log_get(struct hk_txn *txn, const uint8_t *accou
 /* The size of one generation, and the account's number. HK_NOT_FOUND. */
 HK_CHECK enum hk_error hk_store_log_size(struct hk_txn *txn, const uint8_t *account, uint64_t generation,
                                          uint64_t *number, uint64_t *size);
+/* The same, kept in memory until it is written with the commit; change it in place. NULL outside of
+ * hk_store_uses_begin, and when it cannot be read. */
+struct hk_log_row *hk_store_uses_log(struct hk_txn *txn, const uint8_t *account) HK_CHECK;
 /* Stores the row, a new one for a generation that has none. */
 HK_CHECK enum hk_error hk_store_log_put(struct hk_txn *txn, const struct hk_log_row *row);
 HK_CHECK enum hk_error hk_store_log_put_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation,

@@ -39,6 +39,7 @@ struct hk_txn {
     bool changed_devices; /* pairs in memory may be wrong now */
     /* What this transaction did to slots: to be erased after the commit, or after a rollback. */
     struct hk_slot_list condemned, allocated;
+    struct hk_uses *uses;                  /* of the writer; NULL for readers */
     size_t condemned_mark, allocated_mark; /* lengths at the savepoint */
 };
 
@@ -127,6 +128,18 @@ void hk_store_hash_tag(uint8_t hash[32], const uint8_t *tag);
 HK_CHECK enum hk_error hk_store_drop_hand(struct hk_txn *txn, uint64_t number);
 /* Takes from a device all that is secret and condemns its slot. */
 HK_CHECK enum hk_error hk_store_erase_device(struct hk_txn *txn, uint64_t number, int64_t slot);
+
+/* store_uses.c: between hk_store_uses_begin and the next savepoint or commit, logs' rows and devices are read
+ * once and what changes in them is written once. For uses alone: whatever else changes a device or a log
+ * stands behind a savepoint, which writes and forgets first. All do nothing, or find nothing, in other
+ * transactions. */
+HK_CHECK enum hk_error hk_store_uses_new(struct hk_txn *txn);
+void hk_store_uses_free(struct hk_txn *txn);
+HK_CHECK enum hk_error hk_store_uses_write(struct hk_txn *txn);
+void hk_store_uses_drop(struct hk_txn *txn);
+bool hk_store_uses_device(const struct hk_txn *txn, const uint8_t *serial, struct hk_device *device) HK_CHECK;
+HK_CHECK enum hk_error hk_store_uses_keep(struct hk_txn *txn, const struct hk_device *device);
+bool hk_store_uses_count(struct hk_txn *txn, const uint8_t *serial, uint64_t count, uint64_t now) HK_CHECK;
 
 /* Brings the tables to the newest version, or to `version` if that is not 0 (tests). HK_UNSUPPORTED if they
  * are newer than this program. */

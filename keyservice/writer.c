@@ -1,6 +1,7 @@
 #include "keyservice/writer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,6 +22,9 @@ struct hk_writer {
     struct hk_entry *first, *last; /* the queue */
     size_t queued;
     bool stopping;
+    atomic_int coming;     /* work that may submit */
+    atomic_bool gathering; /* the thread waits for it */
+    pthread_cond_t gathered;
     struct hk_writer_figures figures;
     bool failing;
     struct hk_histogram *measured; /* NULL: nobody wants to know */
@@ -57,16 +61,59 @@ enum hk_error hk_writer_submit(struct hk_writer *writer, struct hk_entry *entry)
         }
         writer->last = entry;
         writer->queued++;
+        if (writer->queued == HK_WRITER_GATHER_TO && atomic_load(&writer->gathering)) {
+            pthread_cond_signal(&writer->gathered);
+        }
     }
     pthread_mutex_unlock(&writer->mutex);
     return error;
 }
 
+void hk_writer_expect(struct hk_writer *writer)
+{
+    (void)atomic_fetch_add(&writer->coming, 1);
+}
+
+/* The last one wakes the thread: either it is seen here that it gathers, or there that nothing comes. */
+void hk_writer_expect_no_more(struct hk_writer *writer)
+{
+    if (atomic_fetch_sub(&writer->coming, 1) == 1 && atomic_load(&writer->gathering)) {
+        pthread_mutex_lock(&writer->mutex);
+        pthread_cond_signal(&writer->gathered);
+        pthread_mutex_unlock(&writer->mutex);
+    }
+}
+
 /* -- one batch -- */
+
+/* One that changes nothing before its last refusal. */
+static enum hk_error apply_use(struct hk_entry *entry, struct hk_txn *txn)
+{
+    hk_store_uses_begin(txn);
+    entry->outcome = entry->apply(entry, txn);
+    return entry->outcome == HK_INTERNAL ? HK_INTERNAL : HK_OK;
+}
+
+static enum hk_error apply_refusal(struct hk_entry *entry, struct hk_txn *txn)
+{
+    if (entry->refused == NULL) {
+        return HK_OK;
+    }
+    enum hk_error error = hk_store_savepoint(txn);
+    if (error == HK_OK) {
+        error = entry->refused(entry, txn, entry->outcome) == HK_OK ? hk_store_savepoint_keep(txn)
+                                                                    : hk_store_savepoint_undo(txn);
+    }
+    return error;
+}
 
 /* HK_INTERNAL: the database gave up, the whole batch fails. A refusal is no failure. */
 static enum hk_error apply_one(struct hk_entry *entry, struct hk_txn *txn)
 {
+    if (entry->is_use) {
+        enum hk_error error = apply_use(entry, txn);
+        return error != HK_OK || entry->outcome == HK_OK ? error : apply_refusal(entry, txn);
+    }
     enum hk_error error = hk_store_savepoint(txn);
     if (error != HK_OK) {
         return HK_INTERNAL;
@@ -76,15 +123,7 @@ static enum hk_error apply_one(struct hk_entry *entry, struct hk_txn *txn)
         return hk_store_savepoint_keep(txn);
     }
     error = hk_store_savepoint_undo(txn);
-    if (error != HK_OK || entry->refused == NULL) {
-        return error;
-    }
-    error = hk_store_savepoint(txn);
-    if (error == HK_OK) {
-        error = entry->refused(entry, txn, entry->outcome) == HK_OK ? hk_store_savepoint_keep(txn)
-                                                                    : hk_store_savepoint_undo(txn);
-    }
-    return error;
+    return error != HK_OK ? error : apply_refusal(entry, txn);
 }
 
 static enum hk_error run_batch(struct hk_writer *writer, struct hk_entry *batch, bool change)
@@ -128,6 +167,21 @@ static void finish_batch(struct hk_entry *batch, enum hk_error error)
 
 /* -- the thread -- */
 
+/* Several wait for this commit, and more are nearly ready: a commit costs the same for all of them. */
+static void gather(struct hk_writer *writer)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += HK_WRITER_GATHER_US * 1000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    atomic_store(&writer->gathering, true);
+    while (writer->queued < HK_WRITER_GATHER_TO && atomic_load(&writer->coming) != 0 && !writer->stopping &&
+           pthread_cond_timedwait(&writer->gathered, &writer->mutex, &until) == 0) {
+    }
+    atomic_store(&writer->gathering, false);
+}
+
 /* Waits for work, for the hour, or for the end; takes a batch off the queue (mutex held). */
 static struct hk_entry *take_batch(struct hk_writer *writer, uint64_t *count)
 {
@@ -137,6 +191,9 @@ static struct hk_entry *take_batch(struct hk_writer *writer, uint64_t *count)
     }
     while (writer->first == NULL && !writer->stopping && now_monotonic() < until.tv_sec) {
         pthread_cond_timedwait(&writer->woken, &writer->mutex, &until);
+    }
+    if (writer->queued >= HK_WRITER_GATHER_FROM) {
+        gather(writer);
     }
     struct hk_entry *batch = writer->first, *end = NULL;
     *count = 0;
@@ -224,11 +281,13 @@ enum hk_error hk_writer_start(struct hk_writer **out, struct hk_vault *vault)
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&writer->woken, &attributes);
+    pthread_cond_init(&writer->gathered, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&writer->mutex, NULL);
     if (pthread_create(&writer->thread, NULL, writer_thread, writer) != 0) {
         pthread_mutex_destroy(&writer->mutex);
         pthread_cond_destroy(&writer->woken);
+        pthread_cond_destroy(&writer->gathered);
         free(writer);
         return HK_INTERNAL;
     }
@@ -244,10 +303,12 @@ void hk_writer_stop(struct hk_writer *writer)
     pthread_mutex_lock(&writer->mutex);
     writer->stopping = true;
     pthread_cond_signal(&writer->woken);
+    pthread_cond_signal(&writer->gathered);
     pthread_mutex_unlock(&writer->mutex);
     pthread_join(writer->thread, NULL);
     pthread_mutex_destroy(&writer->mutex);
     pthread_cond_destroy(&writer->woken);
+    pthread_cond_destroy(&writer->gathered);
     free(writer);
 }
 

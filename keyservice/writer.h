@@ -20,6 +20,9 @@ struct hk_entry {
     struct hk_entry *next; /* the writer's */
     /* Makes the changes. On an error all changes of this entry, and only those, are undone. */
     enum hk_error (*apply)(struct hk_entry *entry, struct hk_txn *txn);
+    /* True: apply is a use (hk_store_uses_begin) that refuses before it changes anything, so it needs no
+     * savepoint; HK_INTERNAL from it fails the whole batch. */
+    bool is_use;
     /* May be NULL. Called after an apply that returned `error` and was undone; leaves a refusal leaf. */
     enum hk_error (*refused)(struct hk_entry *entry, struct hk_txn *txn, enum hk_error error);
     /* After the commit: HK_OK or what apply returned; HK_INTERNAL if the commit failed and nothing was
@@ -40,6 +43,15 @@ HK_CHECK enum hk_error hk_writer_start(struct hk_writer **writer, struct hk_vaul
 /* Queues an entry; any thread, never blocks on a commit. HK_OK: done will be called, once. HK_BUSY (queue
  * full), HK_QUARANTINE, HK_INTERNAL (stopping): it will not. */
 HK_CHECK enum hk_error hk_writer_submit(struct hk_writer *writer, struct hk_entry *entry);
+
+/* Around work that may end in a submit: under load the writer waits for it, HK_WRITER_GATHER_US at most, so
+ * that a commit serves more entries. Any thread, cheap; what is submitted in between need not be what was
+ * expected. */
+#define HK_WRITER_GATHER_US 1000
+#define HK_WRITER_GATHER_FROM 4 /* entries that wait already: below, nobody waits for anybody */
+#define HK_WRITER_GATHER_TO 64  /* entries that are enough */
+void hk_writer_expect(struct hk_writer *writer);
+void hk_writer_expect_no_more(struct hk_writer *writer);
 
 /* Finishes what was accepted, ends the thread and frees the writer. NULL is allowed. */
 void hk_writer_stop(struct hk_writer *writer);
