@@ -38,7 +38,9 @@ struct timed {
     size_t thing_times, baseline_times;
 };
 
-/* How often a function must run to fill a sample; also its warm-up. */
+/* How often a function must run to fill a sample; also its warm-up. What waits for a disk and for other
+ * processes is sampled one by one: a stall of the machine is then one sample among many, and not a part of
+ * every one. */
 static bool calibrate(bench_function function, const struct bench_plan *plan, size_t *times)
 {
     for (*times = 1;; *times *= 2) {
@@ -47,6 +49,7 @@ static bool calibrate(bench_function function, const struct bench_plan *plan, si
             return false;
         }
         if (each * (double)*times >= SAMPLE_SECONDS) {
+            *times = plan->clock == BENCH_WALL ? 1 : *times;
             return true;
         }
     }

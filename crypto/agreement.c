@@ -13,19 +13,24 @@ static const struct hk_scalar one_eighth = {{0x79, 0x2f, 0xdc, 0xe2, 0x29, 0xe5,
                                              0x7d, 0xb3, 0x9d, 0xd3, 0x07, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
                                              0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06}};
 
-static enum hk_error give_u(uint8_t *shared, const struct hk_point *own, const struct hk_point *answer,
-                            const struct hk_point *undo)
+static void begin_u(union hk_agree_sum *sum, const struct hk_point *own, const struct hk_point *undo)
 {
-    struct hk_edwards_term terms[3] = {{.minus = false}, {.minus = false}, {.minus = true}};
-    uint8_t u[HK_X25519_BYTES];
+    struct hk_edwards_term terms[2] = {{.minus = false}, {.minus = true}};
     HK_WIPE_AT_EXIT(terms);
-    HK_WIPE_AT_EXIT(u);
     memcpy(terms[0].point, own->bytes, sizeof(terms[0].point));
-    memcpy(terms[1].point, answer->bytes, sizeof(terms[1].point));
     if (undo != NULL) {
-        memcpy(terms[2].point, undo->bytes, sizeof(terms[2].point));
+        memcpy(terms[1].point, undo->bytes, sizeof(terms[1].point));
     }
-    hk_edwards_sum_u(u, terms, undo != NULL ? 3 : 2);
+    hk_edwards_sum_begin(&sum->partial, terms, undo != NULL ? 2 : 1);
+}
+
+static enum hk_error give_u(uint8_t *shared, const union hk_agree_sum *sum, const struct hk_point *answer)
+{
+    struct hk_edwards_term last = {.minus = false};
+    uint8_t u[HK_X25519_BYTES];
+    HK_WIPE_AT_EXIT(u);
+    memcpy(last.point, answer->bytes, sizeof(last.point));
+    hk_edwards_sum_u(u, &sum->partial, &last);
     if (hk_is_zero(u, sizeof(u))) {
         return HK_BAD_POINT;
     }
@@ -38,19 +43,24 @@ static enum hk_error take_compressed(struct hk_point *out, const uint8_t *input)
     return hk_secp256k1.point_decode(out, input);
 }
 
-static enum hk_error give_compressed(uint8_t *shared, const struct hk_point *own,
-                                     const struct hk_point *answer, const struct hk_point *undo)
+static void begin_compressed(union hk_agree_sum *sum, const struct hk_point *own, const struct hk_point *undo)
 {
-    struct hk_point sum = *answer;
-    HK_WIPE_AT_EXIT(sum);
+    sum->point = *own;
     if (undo != NULL) {
-        hk_secp256k1.point_sub(&sum, &sum, undo);
+        hk_secp256k1.point_sub(&sum->point, own, undo);
     }
-    hk_secp256k1.point_add(&sum, &sum, own);
-    if (hk_secp256k1.point_is_identity(&sum)) {
+}
+
+static enum hk_error give_compressed(uint8_t *shared, const union hk_agree_sum *sum,
+                                     const struct hk_point *answer)
+{
+    struct hk_point all;
+    HK_WIPE_AT_EXIT(all);
+    hk_secp256k1.point_add(&all, &sum->point, answer);
+    if (hk_secp256k1.point_is_identity(&all)) {
         return HK_BAD_POINT;
     }
-    memcpy(shared, sum.bytes, HK_SECP256K1_POINT_BYTES);
+    memcpy(shared, all.bytes, HK_SECP256K1_POINT_BYTES);
     return HK_OK;
 }
 
@@ -58,12 +68,14 @@ const struct hk_agreement hk_agree_x25519 = {.group = &hk_edwards25519,
                                              .cofactor = 8,
                                              .input_bytes = HK_X25519_BYTES,
                                              .take = hk_x25519_to_point,
+                                             .begin = begin_u,
                                              .give = give_u};
 
 const struct hk_agreement hk_agree_secp256k1 = {.group = &hk_secp256k1,
                                                 .cofactor = 1,
                                                 .input_bytes = HK_SECP256K1_POINT_BYTES,
                                                 .take = take_compressed,
+                                                .begin = begin_compressed,
                                                 .give = give_compressed};
 
 void hk_agree_part(const struct hk_agreement *agreement, struct hk_scalar *out, const struct hk_scalar *half)
@@ -147,9 +159,12 @@ enum hk_error hk_agree_begin(const struct hk_agreement *agreement, struct hk_agr
 
 void hk_agree_prepare(struct hk_agree_open *open, const struct hk_scalar *part)
 {
-    if (open->magic == OPEN_MAGIC && !open->has_own) {
-        open->agreement->group->point_mul(&open->own, part, &open->point);
-        open->has_own = 1;
+    struct hk_point own;
+    HK_WIPE_AT_EXIT(own);
+    if (open->magic == OPEN_MAGIC && !open->has_sum) {
+        open->agreement->group->point_mul(&own, part, &open->point);
+        open->agreement->begin(&open->sum, &own, open->blinded ? &open->undo : NULL);
+        open->has_sum = 1;
     }
 }
 
@@ -167,5 +182,5 @@ enum hk_error hk_agree_finish(uint8_t *shared, const struct hk_agree_open *open,
         return error;
     }
     hk_agree_prepare(&all, part);
-    return open->agreement->give(shared, &all.own, &checked, all.blinded ? &all.undo : NULL);
+    return open->agreement->give(shared, &all.sum, &checked);
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crypto/edwards_sum.h"
 #include "crypto/error.h"
 #include "crypto/group.h"
 #include "crypto/x25519.h"
@@ -28,16 +29,23 @@
 #define HK_AGREE_INPUT_BYTES_MAX 33 /* of a sender's point, and of a result */
 #define HK_AGREE_BATCH_MAX 256
 
+/* own - undo, in the form in which the answer is added to it. Secret. */
+union hk_agree_sum {
+    struct hk_point point;
+    struct hk_edwards_partial partial;
+};
+
 struct hk_agreement {
     const struct hk_group *group;
     uint64_t cofactor;
     size_t input_bytes; /* of a sender's point as it is received, and of a shared secret */
     /* From the form in which senders' points come: HK_BAD_POINT. */
     enum hk_error (*take)(struct hk_point *out, const uint8_t *input);
-    /* The shared secret, own + answer - undo (NULL: own + answer), in its form; constant time. HK_BAD_POINT
-     * if the sum is the identity. */
-    enum hk_error (*give)(uint8_t *shared, const struct hk_point *own, const struct hk_point *answer,
-                          const struct hk_point *undo);
+    /* What can be done of the sum before the answer is there: own - undo (NULL: own). Constant time. */
+    void (*begin)(union hk_agree_sum *sum, const struct hk_point *own, const struct hk_point *undo);
+    /* The shared secret, that sum + answer, in its form; constant time. HK_BAD_POINT if it is the identity.
+     */
+    enum hk_error (*give)(uint8_t *shared, const union hk_agree_sum *sum, const struct hk_point *answer);
 };
 
 /* Inputs and results are 32-byte u-coordinates, see hk_x25519_to_point. */
@@ -82,9 +90,9 @@ struct hk_agree_open {
     const struct hk_agreement *agreement;
     struct hk_point point;                  /* P */
     struct hk_point undo;                   /* [b/cofactor]S if blinded */
-    struct hk_point own;                    /* the device's share once it is prepared */
+    union hk_agree_sum sum;                 /* with the device's share, once it is prepared */
     uint8_t sent[HK_AGREE_POINT_BYTES_MAX]; /* P' = P + [b]B, or P; point_bytes */
-    uint64_t blinded, has_own;
+    uint64_t blinded, has_sum;
 };
 
 /* Begins an agreement with a sender's point; open->sent is what goes to the service.
@@ -97,8 +105,9 @@ struct hk_agree_open {
 HK_CHECK enum hk_error hk_agree_begin(const struct hk_agreement *agreement, struct hk_agree_open *open,
                                       struct hk_agree_mask *mask, const uint8_t *input);
 
-/* Makes the device's own share, which hk_agree_finish otherwise makes itself: for the time in which the
- * service works. Again, or after a failed begin, it does nothing. `part` is of d, constant time. */
+/* Makes the device's own share and what can be made of the sum without the answer, which hk_agree_finish
+ * otherwise makes itself: for the time in which the service works. Again, or after a failed begin, it does
+ * nothing. `part` is of d, constant time. */
 void hk_agree_prepare(struct hk_agree_open *open, const struct hk_scalar *part);
 
 /* Combines the service's answer with the device's own share.

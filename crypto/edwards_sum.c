@@ -3,11 +3,6 @@
 #include "crypto/field25519.h"
 #include "crypto/secret.h"
 
-/* x = X/Z, y = Y/Z, xy = T/Z */
-struct extended {
-    struct hk_fe x, y, z, t;
-};
-
 /* d = -121665/121666 and 2d, RFC 8032, section 5.1. */
 static const struct hk_fe curve_d = {
     {0x34dca135978a3, 0x1a8283b156ebd, 0x5e7a26001c029, 0x739c663a03cbb, 0x52036cee2b6ff}};
@@ -15,7 +10,7 @@ static const struct hk_fe curve_2d = {
     {0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052, 0x6738cc7407977, 0x2406d9dc56dff}};
 
 /* x^2 = (y^2 - 1)/(d y^2 + 1); the sign is the encoding's top bit, turned for a term that is taken away. */
-static void decode(struct extended *out, const struct hk_edwards_term *term)
+static void decode(struct hk_edwards_partial *out, const struct hk_edwards_term *term)
 {
     struct hk_fe numerator, denominator, one, negative;
     HK_WIPE_AT_EXIT(numerator);
@@ -35,7 +30,7 @@ static void decode(struct extended *out, const struct hk_edwards_term *term)
     hk_fe_mul(&out->t, &out->x, &out->y);
 }
 
-static void add(struct extended *sum, const struct extended *other)
+static void add(struct hk_edwards_partial *sum, const struct hk_edwards_partial *other)
 {
     struct hk_fe a, b, c, d, e, f, g, h;
     hk_fe_sub(&a, &sum->y, &sum->x);
@@ -63,21 +58,30 @@ static void add(struct extended *sum, const struct extended *other)
     }
 }
 
-void hk_edwards_sum_u(uint8_t u[HK_EDWARDS_BYTES], const struct hk_edwards_term *terms, size_t count)
+void hk_edwards_sum_begin(struct hk_edwards_partial *sum, const struct hk_edwards_term *terms, size_t count)
 {
-    struct extended sum, term;
-    HK_WIPE_AT_EXIT(sum);
+    struct hk_edwards_partial term;
     HK_WIPE_AT_EXIT(term);
-    hk_fe_set(&sum.x, 0);
-    hk_fe_set(&sum.y, 1);
-    hk_fe_set(&sum.z, 1);
-    hk_fe_set(&sum.t, 0);
+    hk_fe_set(&sum->x, 0);
+    hk_fe_set(&sum->y, 1);
+    hk_fe_set(&sum->z, 1);
+    hk_fe_set(&sum->t, 0);
     for (size_t i = 0; i < count; i++) {
         decode(&term, &terms[i]);
-        add(&sum, &term);
+        add(sum, &term);
     }
-    hk_fe_add(&term.x, &sum.z, &sum.y);
-    hk_fe_sub(&term.z, &sum.z, &sum.y);
+}
+
+void hk_edwards_sum_u(uint8_t u[HK_EDWARDS_BYTES], const struct hk_edwards_partial *sum,
+                      const struct hk_edwards_term *last)
+{
+    struct hk_edwards_partial all = *sum, term;
+    HK_WIPE_AT_EXIT(all);
+    HK_WIPE_AT_EXIT(term);
+    decode(&term, last);
+    add(&all, &term);
+    hk_fe_add(&term.x, &all.z, &all.y);
+    hk_fe_sub(&term.z, &all.z, &all.y);
     hk_fe_invert(&term.z, &term.z);
     hk_fe_mul(&term.x, &term.x, &term.z);
     hk_fe_encode(u, &term.x);

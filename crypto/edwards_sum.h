@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crypto/field25519.h"
+
 #define HK_EDWARDS_BYTES 32
 
 /* A term of a sum: a point, or its negative. Secret or not, it is treated alike. */
@@ -21,8 +23,16 @@ struct hk_edwards_term {
     bool minus;
 };
 
-/* The u-coordinate of the sum, canonical; 0 for the identity. Constant time in the points. Wipe the terms
- * after it: they are the caller's. */
-void hk_edwards_sum_u(uint8_t u[HK_EDWARDS_BYTES], const struct hk_edwards_term *terms, size_t count);
+/* A sum that is not finished; as secret as its terms. */
+struct hk_edwards_partial {
+    struct hk_fe x, y, z, t;
+};
+
+/* The sum of the terms so far: what may be done ahead of the last one. Constant time in the points. */
+void hk_edwards_sum_begin(struct hk_edwards_partial *sum, const struct hk_edwards_term *terms, size_t count);
+/* The u-coordinate of the sum with one more term, canonical; 0 for the identity. Constant time in the points.
+ * Wipe sum and terms after it: they are the caller's. */
+void hk_edwards_sum_u(uint8_t u[HK_EDWARDS_BYTES], const struct hk_edwards_partial *sum,
+                      const struct hk_edwards_term *last);
 
 #endif

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 struct recent {
     bool used;
@@ -17,6 +18,7 @@ struct hk_masks {
     pthread_cond_t wanted;
     pthread_t thread;
     bool ending;
+    uint64_t taken;                       /* how many, ever */
     const struct hk_agreement *agreement; /* of the masks that are ready; NULL: none yet */
     struct hk_point service_point;
     size_t ready;
@@ -37,15 +39,39 @@ static void step_back(void)
     (void)setpriority(PRIO_PROCESS, 0, 10);
 }
 
-/* Makes masks, one at a time and outside the lock, as long as some are missing. */
+/* Whoever asks often is not held up by the making of the next: it waits for a pause, unless few are left. */
+static void wait_for_pause_locked(struct hk_masks *masks)
+{
+    uint64_t taken;
+    do {
+        struct timespec until;
+        taken = masks->taken;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += HK_MASKS_PAUSE_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        while (!masks->ending && masks->ready > HK_MASKS_FEW &&
+               pthread_cond_timedwait(&masks->wanted, &masks->lock, &until) == 0) {
+        }
+    } while (!masks->ending && masks->ready > HK_MASKS_FEW && masks->taken != taken);
+}
+
+/* Makes masks, one at a time and outside the lock, up to the last that is missing. */
 static void *prepare(void *argument)
 {
     struct hk_masks *masks = argument;
+    bool filling = false;
     step_back();
     pthread_mutex_lock(&masks->lock);
     while (!masks->ending) {
         if (masks->agreement == NULL || masks->ready == HK_MASKS_READY) {
+            filling = false;
             pthread_cond_wait(&masks->wanted, &masks->lock);
+            continue;
+        }
+        if (!filling) {
+            filling = true;
+            wait_for_pause_locked(masks);
             continue;
         }
         struct hk_point service_point = masks->service_point;
@@ -70,7 +96,11 @@ enum hk_error hk_masks_new(struct hk_masks **out)
         return HK_NO_MEMORY;
     }
     pthread_mutex_init(&masks->lock, NULL);
-    pthread_cond_init(&masks->wanted, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&masks->wanted, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (pthread_create(&masks->thread, NULL, prepare, masks) != 0) {
         hk_secret_free(masks);
         return HK_NO_MEMORY;
@@ -99,6 +129,7 @@ void hk_masks_take(struct hk_masks *masks, const struct hk_agreement *agreement,
 {
     bool found = false;
     pthread_mutex_lock(&masks->lock);
+    masks->taken++;
     if (masks->agreement != agreement || !same_point(&masks->service_point, service_point)) {
         hk_wipe(masks->mask, sizeof(masks->mask));
         masks->ready = 0;
@@ -119,6 +150,19 @@ void hk_masks_take(struct hk_masks *masks, const struct hk_agreement *agreement,
     }
 }
 
+bool hk_masks_decoded(struct hk_masks *masks, const struct hk_agreement *agreement, const uint8_t *encoded,
+                      struct hk_point *out)
+{
+    pthread_mutex_lock(&masks->lock);
+    bool known = masks->agreement == agreement &&
+                 memcmp(masks->service_point.bytes, encoded, agreement->group->point_bytes) == 0;
+    if (known) {
+        *out = masks->service_point;
+    }
+    pthread_mutex_unlock(&masks->lock);
+    return known;
+}
+
 void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_point, const uint8_t *input,
                        const struct hk_agree_open *open, const uint8_t *answer)
 {
@@ -129,7 +173,10 @@ void hk_masks_remember(struct hk_masks *masks, const struct hk_point *service_po
     memcpy(recent->input, input, open->agreement->input_bytes);
     memcpy(recent->answer, answer, open->agreement->group->point_bytes);
     recent->open = *open;
-    pthread_cond_signal(&masks->wanted); /* the answer is there: nobody is kept waiting by the next mask */
+    if (masks->ready + 1 == HK_MASKS_READY ||
+        masks->ready <= HK_MASKS_FEW) { /* the first that is missing, or it is time */
+        pthread_cond_signal(&masks->wanted);
+    }
     pthread_mutex_unlock(&masks->lock);
 }
 

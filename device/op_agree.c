@@ -210,7 +210,10 @@ static enum hk_error agree_with_key(struct hk_op_call *call, struct batch *batch
         }
     }
     hk_agree_part(batch->agreement, &batch->part, &key->half);
-    enum hk_error error = batch->agreement->group->point_decode(&batch->service_point, key->service_point);
+    bool known =
+        hk_masks_decoded(batch->core->masks, batch->agreement, key->service_point, &batch->service_point);
+    enum hk_error error =
+        known ? HK_OK : batch->agreement->group->point_decode(&batch->service_point, key->service_point);
     if (error == HK_OK && !hk_agent_add(call->answer, HK_A_KEYS, key->name, strlen(key->name))) {
         error = HK_TOO_LARGE;
     }

@@ -20,6 +20,7 @@ static void agree(const struct hk_suite *suite, bool masked)
     struct hk_point sender, point, none;
     struct hk_agree_mask mask;
     struct hk_agree_open open;
+    union hk_agree_sum sum;
     uint8_t input[HK_FORM_BYTES_MAX], answer[HK_AGREE_POINT_BYTES_MAX];
     uint8_t shared[HK_AGREE_INPUT_BYTES_MAX], expected[HK_AGREE_INPUT_BYTES_MAX];
     ct_half(&whole, &sender, group);
@@ -41,7 +42,8 @@ static void agree(const struct hk_suite *suite, bool masked)
     PUBLIC(point);
     group->point_identity(&none);
     PUBLIC(shared);
-    MUST(way->give(expected, &point, &none, NULL) == HK_OK && hk_equal(shared, expected, way->input_bytes));
+    way->begin(&sum, &point, NULL);
+    MUST(way->give(expected, &sum, &none) == HK_OK && hk_equal(shared, expected, way->input_bytes));
 }
 
 static void agreement(const struct ct_subject *subject)
