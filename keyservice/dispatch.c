@@ -92,8 +92,8 @@ static enum hk_error hold_report(struct hk_job *job, struct hk_txn *txn)
  * the batch. */
 static bool is_plain_use(const struct hk_job *job)
 {
-    return job->refusal == HK_OK && job->has_device && job->state == NULL && !job->leaf.has_report &&
-           (job->operation->flags & HK_OPERATION_USE) != 0;
+    return job->refusal == HK_OK && job->has_device && job->state == NULL && !job->no_leaf &&
+           !job->leaf.has_report && (job->operation->flags & HK_OPERATION_USE) != 0;
 }
 
 static enum hk_error apply_use(struct hk_entry *entry, struct hk_txn *txn)
