@@ -11,6 +11,7 @@
 #include "device/join_channel.h"
 #include "device/key_format.h"
 #include "device/rotation.h"
+#include "device/ssh_policy.h"
 #include "device/sshsig.h"
 #include "device/state.h"
 #include "keyservice/file.h"
@@ -159,7 +160,7 @@ static void state(void)
     static uint8_t bytes[1 << 18];
     struct hk_state *made;
     struct hk_state_seal seal;
-    struct hk_home home = {{0}, {0}};
+    struct hk_home home = {{0}, {0}, {0}};
     uint8_t id[HK_ID_BYTES] = {3};
     size_t size;
     fuzz_random();
@@ -448,6 +449,32 @@ static void rotations(void)
     }
 }
 
+/* -- SSH: beside what is recorded of OpenSSH 9.2, the files of these targets that begin with "real-" -- */
+
+static void ssh(void)
+{
+    static uint8_t out[2 + HK_ATTACHMENT_MAX + 512];
+    struct hk_ssh_policy policy = {.names_namespaces = true,
+                                   .names_hosts = true,
+                                   .forwarded = HK_SSH_FORWARDED_YES,
+                                   .namespace_count = 2,
+                                   .host_count = 1,
+                                   .namespaces = {"git", "file"},
+                                   .hosts = {{.name = "example.org", .fingerprint = {1}}}};
+    size_t size = 0;
+    MUST(hk_ssh_policy_encode(&policy, out + 2, HK_ATTACHMENT_MAX, &size) == HK_OK);
+    out[0] = (uint8_t)(size >> 8);
+    out[1] = (uint8_t)size;
+    struct hk_ssh_writer writer = {out + 2 + size, 0, 512, false};
+    hk_ssh_put(&writer, "SSHSIG", 6);
+    hk_ssh_put_string(&writer, "git", 3);
+    hk_ssh_put_string(&writer, NULL, 0);
+    hk_ssh_put_string(&writer, "sha256", 6);
+    hk_ssh_put_string(&writer, "0123456789abcdef0123456789abcdef", 32);
+    put("ssh_signed", "policy", out, 2 + size + writer.size);
+    put("ssh_agent", "unlock", "\0\0\0\7\x17\0\0\0\2pw\0\0\0\1\x0b", 16);
+}
+
 int main(int argc, char **argv)
 {
     MUST(argc == 2 && sodium_init() >= 0);
@@ -470,5 +497,6 @@ int main(int argc, char **argv)
     slots();
     log_proofs();
     rotations();
+    ssh();
     return 0;
 }
