@@ -11,7 +11,7 @@ lever=HK_CRASH
 flows="join:one:laptop,phone,service init:empty:laptop,service create:one:laptop,service import:one:laptop,service
 refresh:two:laptop,service rename:two:laptop,service revoke:two:laptop,service stranger:two:service use:one:laptop,service
 start:none:service start:one:service adopt:restored:service
-ecdsa:ringed:laptop own:one:laptop rotate:one:laptop,service delete:two:laptop,service void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone"
+ecdsa:ringed:laptop own:one:laptop rotate:one:laptop,service delete:two:laptop,service void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone hand:two:laptop,phone,service"
 
 # ---- one kill ----
 # try FLOW WORLD WHO SEAM: prints nothing if everything holds; `not reached` if there was no such passage this time
@@ -50,6 +50,8 @@ passages() { # FLOW NAME FIRST LAST
     case $1/$2 in
     reinvite/enrol/end* | reinvite/enrol/void* | void/keygen.void* | ecdsa/ecdsa* | drop/refresh.drop*) echo "$3" ;;
     reinvite/* | void/* | ecdsa/* | drop/*) ;;
+    hand/service/hand-sealed) echo "$3" ;;
+    hand/keygen* | hand/refresh* | follow/hand.* | join/hand.* | delete/hand.* | refresh/hand.*) ;; # in another flow each
     */client/after-answer | */service/after-commit) echo "$4" ;;
     create/* | start/*) echo "$3" ;;
     */client/* | */service/revoked | */service/before-send | */log/* | */sign/* | */profile*)

@@ -92,6 +92,12 @@ ecdsa_act() { make_ecdsa coin 60; }
 ecdsa_again() { ecdsa_act || { grep -q "there is a key 'coin' already" "$W/out" && exists coin; }; }
 ecdsa_holds() { laptop sign --key coin --format raw "$W/stock" >"$W/sig" 2>>"$W/out" && [ -s "$W/sig" ]; }
 
+# A key made after the phone joined: handed over, and used there.
+phone_signs() { phone sign --key "$1" --format raw "$W/stock" >"$W/sig" 2>>"$W/out" && [ -s "$W/sig" ]; }
+hand_act() { key new ed25519; phone_signs new; }
+hand_again() { create_again && phone_signs new; }
+hand_holds() { signs new && phone_signs new && decrypts phone && phone log --verify >>"$W/out" 2>&1; }
+
 rotate_act() { laptop key rotate work --as new >>"$W/out" 2>&1; }
 rotate_again() { rotate_act || { grep -q "there is a key 'new' already" "$W/out" && exists new; }; }
 rotate_holds() { signs new && laptop key link new -o "$W/link" >>"$W/out" 2>&1 && laptop verify --key work --format raw --signature "$W/link.sig" "$W/link" >>"$W/out" 2>&1; }
