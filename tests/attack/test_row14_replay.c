@@ -148,7 +148,7 @@ static void send_all(const char *how, const size_t *order)
 
 static void in_every_order(const char *when)
 {
-    size_t order[HK_TEST_RECORDED];
+    size_t order[HK_TEST_RECORDED] = {0};
     char how[64];
     for (size_t i = 0; i < tape.count; i++) {
         order[i] = i;

@@ -491,7 +491,7 @@ int main(void)
         cmocka_unit_test(tweaked_signatures_verify_under_the_output_key_alone)};
     static const struct hk_frost_suite *const suites[] = {&hk_frost_ed25519, &hk_frost_bip340};
     int failed = sodium_init() < 0;
-    for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
         suite = suites[i];
         failed += cmocka_run_group_tests_name(suite->name, each, NULL, NULL);
     }

@@ -177,7 +177,7 @@ static void stuck_generator_never_gives_two_proofs_under_one_nonce(void **state)
     /* A restored machine in another session, for another account or key: the challenge is another one. */
     static const uint8_t other[64] = {9};
     struct hk_bytes *const named[] = {&run.statement.sid, &run.statement.account, &run.statement.key_id};
-    for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) {
+    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
         struct hk_bytes before = *named[i];
         named[i]->data = other;
         assert_int_equal(hk_dleq_prove(again, &run.statement, &run.part), HK_OK);

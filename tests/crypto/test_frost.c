@@ -446,7 +446,7 @@ int main(void)
         return 1;
     }
     int failed = cmocka_run_group_tests(once, NULL, NULL);
-    for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
         suite = suites[i];
         failed += cmocka_run_group_tests_name(suite->name, each, NULL, NULL);
     }

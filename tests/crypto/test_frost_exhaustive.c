@@ -282,7 +282,7 @@ int main(void)
     };
     static const struct hk_frost_suite *const suites[] = {&toy, &toy_even};
     int failed = sodium_init() < 0;
-    for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
         suite = suites[i];
         failed += cmocka_run_group_tests_name(suite->name, tests, NULL, NULL);
     }

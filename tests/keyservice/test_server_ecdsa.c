@@ -236,7 +236,7 @@ static void old_device_and_stolen_store_give_the_key_only_before_a_full_refresh(
     (void)state;
     struct hk_scalar half, device_half;
     uint8_t stored[HK_STORE_ECDSA_MAX];
-    size_t size;
+    size_t size = 0;
     struct hk_test_key *key = hk_ecdsa_service_begin(&world);
     device_half = key->half;
     world.other = world.run; /* the old device: d, N, C */
@@ -272,7 +272,7 @@ static void revoked_device_and_stolen_store_give_nothing(void **state)
     (void)state;
     struct hk_scalar half;
     uint8_t stored[HK_STORE_ECDSA_MAX];
-    size_t size;
+    size_t size = 0;
     hk_ecdsa_service_begin(&world);
     hk_ecdsa_service_enrol(&world);
     hk_ecdsa_assert_signs(&world.phone, &world.other);
