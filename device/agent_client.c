@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,8 +15,11 @@
 
 #include "crypto/secret.h"
 #include "device/home.h"
+#include "device/settings.h"
 
 #define START_MS 10000
+#define KNOCK_MS 3000
+#define PAUSE_MS 20
 
 struct hk_agent_client {
     int fd;
@@ -90,6 +94,20 @@ static enum hk_error start(char reason[256])
     return child > 0 ? HK_OK : HK_IO;
 }
 
+/* Knocks where systemd may listen for the agent that is to serve SSH too: -1 if nobody does. Not for a state
+ * folder of its own, which is another agent's. */
+static int knock(void)
+{
+    const char *given = hk_setting("ssh-socket"), *runtime = getenv("XDG_RUNTIME_DIR");
+    char path[HK_HOME_SOCKET_MAX];
+    struct stat status;
+    int length = given != NULL     ? snprintf(path, sizeof(path), "%s", given)
+                 : runtime != NULL ? snprintf(path, sizeof(path), "%s/halfkey.ssh", runtime)
+                                   : HK_HOME_SOCKET_MAX;
+    bool there = length < HK_HOME_SOCKET_MAX && stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+    return there && getenv("HALFKEY_HOME") == NULL ? dial(path) : -1;
+}
+
 static enum hk_error reach(int *fd, const struct hk_home *home, bool may_start, char reason[256])
 {
     *fd = dial(home->socket);
@@ -101,12 +119,23 @@ static enum hk_error reach(int *fd, const struct hk_home *home, bool may_start, 
         return HK_UNREACHABLE;
     }
     reason[0] = '\0';
+    int door = knock();
+    for (int i = 0; door >= 0 && *fd < 0 && i < KNOCK_MS / PAUSE_MS; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        *fd = dial(home->socket);
+    }
+    if (door >= 0) {
+        close(door);
+    }
+    if (*fd >= 0) {
+        return HK_OK;
+    }
     enum hk_error error = start(reason);
     /* Another command may have started one at the same moment: then ours gave way, and that one answers. */
     for (int i = 0; error == HK_OK && *fd < 0 && i < 100; i++) {
         *fd = dial(home->socket);
         if (*fd < 0) {
-            struct timespec pause = {.tv_nsec = 20000000};
+            struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
             nanosleep(&pause, NULL);
         }
         if (reason[0] != '\0' && i == 25) {

@@ -12,9 +12,10 @@
 struct hk_agent_client;
 
 /* Connects to the agent of the state folder (HALFKEY_HOME and so on, see home.h). If none answers and `start`
- * is set, runs `halfkey agent --daemon` from this very binary (/proc/self/exe) and waits until its socket
- * answers. HK_UNREACHABLE if there is none; HK_CONFLICT if another one, perhaps on another host, holds the
- * folder; HK_IO if the folder cannot be used. A sentence for the user is then in reason[256]. */
+ * is set, knocks at systemd's socket for SSH, if there is one, and else runs `halfkey agent --daemon` from
+ * this very binary (/proc/self/exe) and waits until its socket answers. HK_UNREACHABLE if there is none;
+ * HK_CONFLICT if another one, perhaps on another host, holds the folder; HK_IO if the folder cannot be used.
+ * A sentence for the user is then in reason[256]. */
 HK_CHECK enum hk_error hk_agent_connect(struct hk_agent_client **out, bool start, char reason[256]);
 
 /* An empty request to fill, and the last answer; both live in the client. hk_agent_request wipes both. */

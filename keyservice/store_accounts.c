@@ -279,11 +279,11 @@ enum hk_error hk_store_delete_key(struct hk_txn *txn, const uint8_t *account, co
     txn->erased = true;
     static const char *const drop[] = {
         "DELETE FROM pending WHERE device IN (SELECT number FROM devices WHERE account = ?)",
-        "DELETE FROM halves WHERE (device, epoch) IN"
-        " (SELECT number, pending_epoch FROM devices WHERE account = ? AND pending_epoch <> 0)",
+        ("DELETE FROM halves WHERE (device, epoch) IN"
+         " (SELECT number, pending_epoch FROM devices WHERE account = ? AND pending_epoch <> 0)"),
         "UPDATE devices SET pending_epoch = 0 WHERE account = ?",
-        "UPDATE hands SET transcript = NULL, sealed = NULL, bundle = NULL"
-        " WHERE device IN (SELECT number FROM devices WHERE account = ?)",
+        ("UPDATE hands SET transcript = NULL, sealed = NULL, bundle = NULL"
+         " WHERE device IN (SELECT number FROM devices WHERE account = ?)"),
     };
     for (size_t i = 0; i < sizeof drop / sizeof *drop && error == HK_OK; i++) {
         error = hk_sql_run(txn, drop[i], HK_ARGS(HK_U(number)));

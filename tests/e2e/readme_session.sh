@@ -9,7 +9,7 @@ README=$PWD/README.md
 BIN=$(cd "${BUILD:-build}" && pwd)
 DIR=$(mktemp -d /tmp/halfkey-session.XXXXXX)
 export PATH="$BIN:$PATH" HALFKEYD_LISTEN=tcp://127.0.0.1:0 XDG_CONFIG_HOME="$DIR/config"
-unset XDG_RUNTIME_DIR HALFKEY_SERVICE HALFKEY_KEY
+unset XDG_RUNTIME_DIR HALFKEY_SERVICE HALFKEY_KEY SSH_AUTH_SOCK
 clean_up() {
     for home in laptop phone; do
         GNUPGHOME=$DIR/$home.gpg gpgconf --kill all; HALFKEY_HOME=$DIR/$home halfkey agent --stop
@@ -19,6 +19,8 @@ clean_up() {
 }
 trap clean_up EXIT
 passed=0; failed=0
+touch "$DIR/laptop.env" "$DIR/phone.env" # what each exports is there in its later lines
+export HOME="$DIR/home" GIT_CONFIG_NOSYSTEM=1; mkdir "$HOME"
 : >"$DIR/learnt" # sed commands: what the README has -> what this run has
 
 # A word that may differ between runs, and what it may be.
@@ -54,7 +56,8 @@ run() {
         (cd "$DIR" && HALFKEY_HOME=$DIR/$who GNUPGHOME=$DIR/$who.gpg eval "exec ${real%&}") >"$DIR/raw" 2>"$DIR/err" &
         settle
     else
-        (cd "$DIR" && HALFKEY_HOME=$DIR/$who GNUPGHOME=$DIR/$who.gpg eval "$real") >"$DIR/raw" 2>&1 </dev/null
+        (cd "$DIR" && export HALFKEY_HOME=$DIR/$who GNUPGHOME=$DIR/$who.gpg && . "$DIR/$who.env" && eval "$real" &&
+            if [[ $real == 'export '* ]]; then name=${real#export }; declare -p "${name%%=*}" >>"$DIR/$who.env"; fi) >"$DIR/raw" 2>&1 </dev/null
     fi
     cp "$DIR/raw" "$DIR/got"
     if compare; then passed=$((passed + 1)); echo "ok    $command"

@@ -111,5 +111,19 @@ ours=$(median "$DIR/ours"); theirs=$(median "$DIR/theirs")
 check "a commit takes $ours us, with stock ssh-agent $theirs us: at most half as long again" test $((ours * 2)) -le $((theirs * 3))
 check "all of them were signed" test "$(git -C "$DIR/stock" log --format=%G? | sort -u)$(git -C "$DIR/repo" log --format=%G? | sort -u)" = GG
 
+# --- started by systemd: by ssh, or by the first command, that knocks at the socket ---
+if command -v systemd-socket-activate >/dev/null; then
+    halfkey agent --stop
+    mkdir -m 700 -p "$DIR/run" "$HOME/.local/share"; cp -a "$HALFKEY_HOME" "$HOME/.local/share/halfkey"
+    by_systemd() { env -u HALFKEY_HOME -u SSH_AUTH_SOCK XDG_RUNTIME_DIR="$DIR/run" HALFKEY_PINENTRY="$DIR/pinentry" "$@"; }
+    for first in halfkey ssh-add; do
+        by_systemd systemd-socket-activate -E XDG_RUNTIME_DIR -E HALFKEY_PINENTRY -l "$DIR/run/halfkey.ssh" "$BIN/halfkey" agent >/dev/null 2>&1 &
+        for _ in $(seq 100); do [ -S "$DIR/run/halfkey.ssh" ] && break; sleep 0.05; done
+        [ $first = halfkey ] && check "a command finds the agent that systemd starts" test "$(by_systemd halfkey agent --print-socket)" = "$DIR/run/halfkey.ssh"
+        check "keys at systemd's socket ($first came first)" says "halfkey:old" env SSH_AUTH_SOCK="$DIR/run/halfkey.ssh" ssh-add -l
+        by_systemd halfkey agent --stop; wait $!; rm -f "$DIR/run/halfkey.ssh"
+    done
+fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
