@@ -122,6 +122,7 @@ soak: tests
 	@BUILD=$(BUILD) HK_SCALE=100 LIMIT=36000 tests/check unit attack
 	@BUILD=$(BUILD) HK_EVERY=1 tests/e2e/kills.sh
 	@BUILD=$(BUILD) HK_SCALE=100 tests/e2e/cuts.sh
+	@BUILD=$(BUILD) HK_SCALE=100 tests/e2e/faults.sh
 e2e: tests
 	@BUILD=$(BUILD) tests/check e2e
 layering: tests

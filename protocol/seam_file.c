@@ -30,12 +30,14 @@ static const struct kind kinds[] = {
     {"fsync", EIO, false, false, true},
 };
 
-static void mark_hit(const char *path)
+/* One byte more in PATH.hit or PATH.count, past everything that counts writes. */
+static void mark(const char *path, const char *what)
 {
-    char hit[512];
-    snprintf(hit, sizeof(hit), "%s.hit", path);
-    long fd = syscall(SYS_openat, AT_FDCWD, hit, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    char name[512];
+    snprintf(name, sizeof(name), "%s.%s", path, what);
+    long fd = syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd >= 0) {
+        (void)syscall(SYS_write, fd, "x", 1);
         close((int)fd);
     }
 }
@@ -56,6 +58,9 @@ static const struct kind *fault(enum operation operation)
     if (got <= 0 || sscanf(line, "%15s %ld %ld", name, &first, &count) != 3) {
         return NULL;
     }
+    if (strcmp(name, "count") == 0) {
+        mark(path, "count");
+    }
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         found = strcmp(kinds[i].name, name) == 0 ? &kinds[i] : found;
     }
@@ -71,7 +76,7 @@ static const struct kind *fault(enum operation operation)
     bool hit = writes >= first && writes - first < count;
     pthread_mutex_unlock(&lock);
     if (hit) {
-        mark_hit(path);
+        mark(path, "hit");
     }
     return hit ? found : NULL;
 }

@@ -9,6 +9,7 @@
  *   short            a half is written, and said so
  *   enospc eio erofs the write fails with that error               fsync   an fsync (only those count) fails
  * with EIO
+ *   count            nothing goes wrong; HK_FAULT.count gets a byte for each write
  *
  * A write is one of write, pwrite, ftruncate, rename, fsync and fdatasync on a regular file other than 0, 1
  * and 2. The file HK_FAULT.hit is made when something went wrong. A release build has nothing of this. */

@@ -1,5 +1,5 @@
 /* Row 6: one nonce for two answers. The service's random generator stands still, as on a machine that was
- * restored; the device is killed between its commitments and its share, or forked. */
+ * restored. For Ed25519 and X25519, and for BIP-340 and agreement on secp256k1. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,9 @@
 
 static struct hk_attack attack;
 static char stuck_path[64];
-static const struct hk_group *const group = &hk_edwards25519;
+static const struct hk_group *group;
+static size_t p; /* bytes of a point */
+#define P_MAX HK_SECP256K1_POINT_BYTES
 
 static void stick(bool stuck)
 {
@@ -36,17 +38,30 @@ static void stick(bool stuck)
     }
 }
 
-static int set_up(void **state)
+static int set_up_of(bool on_secp256k1)
 {
-    (void)state;
     (void)snprintf(stuck_path, sizeof(stuck_path), "/tmp/halfkey-stuck-%d", (int)getpid());
     stick(false);
     assert_int_equal(setenv("HK_STUCK", stuck_path, 1), 0);
-    attack = (struct hk_attack){0};
+    attack = (struct hk_attack){.on_secp256k1 = on_secp256k1};
     hk_attack_begin(&attack, false);
-    assert_int_equal(hk_test_keygen(&attack.laptop, HK_SUITE_ED25519, "second"), HK_OK);
+    group = hk_attack_group(&attack);
+    p = group->point_bytes;
+    assert_int_equal(hk_test_keygen(&attack.laptop, hk_attack_signs(&attack)->id, "second"), HK_OK);
     assert_int_equal(unsetenv("HK_STUCK"), 0); /* of this process; the service has it */
     return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_of(false);
+}
+
+static int set_up_secp256k1(void **state)
+{
+    (void)state;
+    return set_up_of(true);
 }
 
 static int tear_down(void **state)
@@ -59,20 +74,25 @@ static int tear_down(void **state)
 
 /* ---- answers, held against one another ---- */
 
-/* What two answers must not share unless they are the same bytes: each `nonce_size` bytes at its beginning.
- */
+/* What two answers must not share unless they are the same bytes: any of the `nonces` points at its
+ * beginning, nor the negative of one. */
 struct answers {
     const char *kind;
-    size_t nonce_size, size, count;
+    size_t nonces, size, count;
     uint8_t bytes[32][256];
     char name[32][40];
 };
 
 static bool share_a_nonce(const struct answers *all, const uint8_t *a, const uint8_t *b)
 {
-    for (size_t i = 0; i < all->nonce_size; i += 32) {
-        for (size_t j = 0; j < all->nonce_size; j += 32) {
-            if (memcmp(a + i, b + j, 32) == 0) {
+    for (size_t i = 0; i < all->nonces; i++) {
+        for (size_t j = 0; j < all->nonces; j++) {
+            struct hk_point one, other, sum, identity;
+            assert_int_equal(group->point_decode(&one, a + i * p), HK_OK);
+            assert_int_equal(group->point_decode(&other, b + j * p), HK_OK);
+            group->point_add(&sum, &one, &other);
+            group->point_identity(&identity);
+            if (hk_point_equal(group, &one, &other) || hk_point_equal(group, &sum, &identity)) {
                 return true;
             }
         }
@@ -102,32 +122,35 @@ static void add(struct answers *all, const uint8_t *bytes, int same_as, const ch
 struct signing {
     struct hk_test_device *device;
     struct hk_test_key *key;
-    uint8_t id[HK_ID_BYTES], own[64];
-    const char *message;
+    uint8_t id[HK_ID_BYTES], own[2 * P_MAX];
+    const char *message, *root; /* of a taproot output: 32 bytes, none; NULL: not for one */
 };
 
-static void random_point(uint8_t out[32])
+static void random_point(uint8_t *out)
 {
     struct hk_scalar k;
     struct hk_point point;
     hk_scalar_random(group, &k);
     group->base_mul(&point, &k);
-    memcpy(out, point.bytes, 32);
+    memcpy(out, point.bytes, p);
 }
 
 static void sign(struct answers *all, const struct signing *signing, int same_as, const char *name)
 {
     struct hk_message request, answer;
-    uint8_t bytes[96];
+    uint8_t bytes[2 * P_MAX + 32];
     hk_test_request(&request, HK_OP_SIGN, signing->device);
     hk_message_set_bytes(&request, HK_F_REQUEST, signing->id, HK_ID_BYTES);
     hk_message_set_bytes(&request, HK_F_KEY, signing->key->id, HK_ID_BYTES);
     hk_message_set_u64(&request, HK_F_KIND, HK_SIGN_RAW);
     hk_message_set_bytes(&request, HK_F_MESSAGE, signing->message, strlen(signing->message));
-    hk_message_set_bytes(&request, HK_F_NONCES, signing->own, 64);
+    hk_message_set_bytes(&request, HK_F_NONCES, signing->own, 2 * p);
+    if (signing->root != NULL) {
+        hk_message_set_bytes(&request, HK_F_TWEAK_ROOT, signing->root, strlen(signing->root));
+    }
     assert_int_equal(hk_test_call(signing->device, &request, &answer), HK_OK);
-    memcpy(bytes, answer.value[HK_F_NONCES].data, 64);
-    memcpy(bytes + 64, answer.value[HK_F_SHARE].data, 32);
+    memcpy(bytes, answer.value[HK_F_NONCES].data, 2 * p);
+    memcpy(bytes + 2 * p, answer.value[HK_F_SHARE].data, 32);
     add(all, bytes, same_as, name);
 }
 
@@ -137,7 +160,7 @@ static struct hk_test_key *other_key(const struct hk_test_key *key)
     struct hk_test_key *found = NULL;
     for (size_t i = 0; i < attack.laptop.key_count; i++) {
         struct hk_test_key *at = &attack.laptop.key[i];
-        found = at->suite->id == HK_SUITE_ED25519 && at != key ? at : found;
+        found = at->suite == key->suite && at != key ? at : found;
     }
     assert_non_null(found);
     return found;
@@ -153,11 +176,11 @@ static void open_session(struct hk_test_device *device)
 static void begin_signing(struct signing *signing)
 {
     *signing = (struct signing){.device = &attack.laptop,
-                                .key = hk_test_key_of(&attack.laptop, HK_SUITE_ED25519),
+                                .key = hk_test_key_of(&attack.laptop, hk_attack_signs(&attack)->id),
                                 .message = "message"};
     hk_random(signing->id, HK_ID_BYTES);
     random_point(signing->own);
-    random_point(signing->own + 32);
+    random_point(signing->own + p);
 }
 
 static void row06_a_stuck_service_never_signs_twice_under_one_nonce(void **state)
@@ -166,7 +189,8 @@ static void row06_a_stuck_service_never_signs_twice_under_one_nonce(void **state
     static struct answers all;
     struct signing first, other;
     struct hk_test_epoch next;
-    all = (struct answers){.kind = "FROST", .nonce_size = 64, .size = 96};
+    all =
+        (struct answers){.kind = attack.on_secp256k1 ? "BIP-340" : "FROST", .nonces = 2, .size = 2 * p + 32};
     begin_signing(&first);
     open_session(&attack.laptop);
     open_session(&attack.phone);
@@ -182,12 +206,17 @@ static void row06_a_stuck_service_never_signs_twice_under_one_nonce(void **state
     OTHER("an empty message", other.message = "");
     OTHER("another request id", other.id[0] ^= 1);
     OTHER("another hiding commitment", random_point(other.own));
-    OTHER("another binding commitment", random_point(other.own + 32));
+    OTHER("another binding commitment", random_point(other.own + p));
     OTHER("hiding and binding changed for one another",
-          (memcpy(other.own, first.own + 32, 32), memcpy(other.own + 32, first.own, 32)));
+          (memcpy(other.own, first.own + p, p), memcpy(other.own + p, first.own, p)));
     OTHER("another key", other.key = other_key(first.key));
     OTHER("another device",
-          (other.device = &attack.phone, other.key = hk_test_key_of(&attack.phone, HK_SUITE_ED25519)));
+          (other.device = &attack.phone, other.key = hk_test_key_of(&attack.phone, first.key->suite->id)));
+    if (attack.on_secp256k1) {
+        OTHER("for a taproot output without scripts", other.root = "");
+        OTHER("for one with scripts", other.root = "this root has exactly 32 bytes..");
+        OTHER("for another one", other.root = "that root has exactly 32 bytes..");
+    }
     stick(false); /* a session's id is random as well: two of them would be one */
     hk_test_hang_up(&attack.laptop);
     open_session(&attack.laptop);
@@ -212,7 +241,7 @@ static void row06_a_restored_service_never_signs_twice_under_one_nonce(void **st
     (void)state;
     static struct answers all;
     struct signing first, other;
-    all = (struct answers){.kind = "restored", .nonce_size = 64, .size = 96};
+    all = (struct answers){.kind = "restored", .nonces = 2, .size = 2 * p + 32};
     begin_signing(&first);
     assert_int_equal(setenv("HK_STUCK", stuck_path, 1), 0);
     for (int i = 0; i < 4; i++) {
@@ -238,18 +267,18 @@ static void row06_a_restored_service_never_signs_twice_under_one_nonce(void **st
 /* ---- DLEQ ---- */
 
 static void agree(struct answers *all, const uint8_t id[HK_ID_BYTES], const struct hk_test_key *key,
-                  struct hk_test_device *device, const uint8_t point[32], int same_as, const char *name)
+                  struct hk_test_device *device, const uint8_t *point, int same_as, const char *name)
 {
     struct hk_message request, answer;
-    uint8_t bytes[128];
+    uint8_t bytes[3 * P_MAX + 32];
     hk_test_request(&request, HK_OP_AGREE, device);
     hk_message_set_bytes(&request, HK_F_REQUEST, id, HK_ID_BYTES);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
-    hk_message_set_array(&request, HK_F_POINTS, point, 32, 1);
+    hk_message_set_array(&request, HK_F_POINTS, point, p, 1);
     hk_message_set_u64(&request, HK_F_PROVE, 1);
     assert_int_equal(hk_test_call(device, &request, &answer), HK_OK);
-    memcpy(bytes, answer.value[HK_F_PROOFS].items[0].data, 96);
-    memcpy(bytes + 96, answer.value[HK_F_POINTS].items[0].data, 32);
+    memcpy(bytes, answer.value[HK_F_PROOFS].items[0].data, 2 * p + 32);
+    memcpy(bytes + 2 * p + 32, answer.value[HK_F_POINTS].items[0].data, p);
     add(all, bytes, same_as, name);
 }
 
@@ -257,10 +286,10 @@ static void row06_a_stuck_service_never_proves_two_agreements_under_one_nonce(vo
 {
     (void)state;
     static struct answers all;
-    uint8_t id[HK_ID_BYTES], other_id[HK_ID_BYTES], point[32], other_point[32];
+    uint8_t id[HK_ID_BYTES], other_id[HK_ID_BYTES], point[P_MAX], other_point[P_MAX];
     struct hk_test_device *laptop = &attack.laptop, *phone = &attack.phone;
-    const struct hk_test_key *key = hk_test_key_of(laptop, HK_SUITE_X25519);
-    all = (struct answers){.kind = "DLEQ", .nonce_size = 64, .size = 128};
+    const struct hk_test_key *key = hk_test_key_of(laptop, hk_attack_agrees(&attack)->id);
+    all = (struct answers){.kind = "DLEQ", .nonces = 2, .size = 3 * p + 32};
     hk_random(id, sizeof(id));
     hk_random(other_id, sizeof(other_id));
     random_point(point);
@@ -272,7 +301,7 @@ static void row06_a_stuck_service_never_proves_two_agreements_under_one_nonce(vo
     agree(&all, id, key, laptop, point, 0, "the same again");
     agree(&all, id, key, laptop, other_point, -1, "another point");
     agree(&all, other_id, key, laptop, point, -1, "another request id");
-    agree(&all, id, hk_test_key_of(phone, HK_SUITE_X25519), phone, point, -1, "another device");
+    agree(&all, id, hk_test_key_of(phone, key->suite->id), phone, point, -1, "another device");
     stick(false);
     hk_test_hang_up(laptop);
     open_session(laptop);
@@ -280,20 +309,20 @@ static void row06_a_stuck_service_never_proves_two_agreements_under_one_nonce(vo
     agree(&all, id, key, laptop, point, -1, "another session");
     /* many points in one request: a nonce each, also for one point twice */
     struct hk_message request, answer;
-    uint8_t points[3][32];
-    memcpy(points[0], point, 32);
-    memcpy(points[1], other_point, 32);
-    memcpy(points[2], point, 32);
+    uint8_t points[3 * P_MAX];
+    memcpy(points, point, p);
+    memcpy(points + p, other_point, p);
+    memcpy(points + 2 * p, point, p);
     hk_test_request(&request, HK_OP_AGREE, laptop);
     hk_message_set_bytes(&request, HK_F_REQUEST, id, HK_ID_BYTES);
     hk_message_set_bytes(&request, HK_F_KEY, key->id, HK_ID_BYTES);
-    hk_message_set_array(&request, HK_F_POINTS, points, 32, 3);
+    hk_message_set_array(&request, HK_F_POINTS, points, p, 3);
     hk_message_set_u64(&request, HK_F_PROVE, 1);
     assert_int_equal(hk_test_call(laptop, &request, &answer), HK_OK);
     const struct hk_bytes *proofs = answer.value[HK_F_PROOFS].items;
-    assert_memory_equal(proofs[0].data, proofs[2].data, 96); /* the identical statement */
-    assert_memory_not_equal(proofs[0].data, proofs[1].data, 32);
-    assert_memory_not_equal((const uint8_t *)proofs[0].data + 32, (const uint8_t *)proofs[1].data + 32, 32);
+    assert_memory_equal(proofs[0].data, proofs[2].data, 2 * p + 32); /* the identical statement */
+    assert_memory_not_equal(proofs[0].data, proofs[1].data, p);
+    assert_memory_not_equal((const uint8_t *)proofs[0].data + p, (const uint8_t *)proofs[1].data + p, p);
     hk_tried("DLEQ: points of one request");
     stick(false);
 }
@@ -304,18 +333,18 @@ static void start(struct answers *all, const uint8_t id[HK_ID_BYTES], const uint
                   const uint8_t commitment[32], int same_as, const char *name)
 {
     struct hk_message request, answer;
-    uint8_t bytes[96];
+    uint8_t bytes[2 * P_MAX + 32];
     hk_test_request(&request, HK_OP_KEYGEN_START, &attack.laptop);
     hk_message_set_bytes(&request, HK_F_REQUEST, id, HK_ID_BYTES);
     hk_message_set_bytes(&request, HK_F_KEY, key, HK_ID_BYTES);
-    hk_message_set_u64(&request, HK_F_SUITE, HK_SUITE_X25519);
+    hk_message_set_u64(&request, HK_F_SUITE, hk_attack_agrees(&attack)->id);
     hk_message_set_u64(&request, HK_F_PURPOSE, HK_PURPOSE_AGREE);
     hk_message_set_text(&request, HK_F_NAME, "new");
     hk_message_set_u64(&request, HK_F_CREATED, (uint64_t)time(NULL));
     hk_message_set_bytes(&request, HK_F_COMMITMENT, commitment, 32);
     assert_int_equal(hk_test_call(&attack.laptop, &request, &answer), HK_OK);
-    memcpy(bytes, answer.value[HK_F_PROOF].data, 64); /* R first */
-    memcpy(bytes + 64, answer.value[HK_F_POINT].data, 32);
+    memcpy(bytes, answer.value[HK_F_PROOF].data, p + 32); /* R first */
+    memcpy(bytes + p + 32, answer.value[HK_F_POINT].data, p);
     add(all, bytes, same_as, name);
 }
 
@@ -324,7 +353,7 @@ static void row06_a_stuck_service_never_proves_two_keys_under_one_nonce(void **s
     (void)state;
     static struct answers all;
     uint8_t id[2][HK_ID_BYTES], key[2][HK_ID_BYTES], commitment[2][32];
-    all = (struct answers){.kind = "set-up", .nonce_size = 32, .size = 96};
+    all = (struct answers){.kind = "set-up", .nonces = 1, .size = 2 * p + 32};
     hk_random(id, sizeof(id));
     hk_random(key, sizeof(key));
     hk_random(commitment, sizeof(commitment));
@@ -346,13 +375,13 @@ static void row06_a_stuck_service_never_proves_two_keys_under_one_nonce(void **s
 static void refresh(struct answers *all, struct hk_test_epoch *next, int same_as, const char *name)
 {
     struct hk_message request, answer;
-    uint8_t bytes[64];
+    uint8_t bytes[P_MAX + 32];
     hk_test_request(&request, HK_OP_REFRESH, &attack.phone);
     hk_message_set_bytes(&request, HK_F_SEED, next->seed, 32);
     assert_int_equal(hk_test_call(&attack.phone, &request, &answer), HK_OK);
-    memcpy(bytes, answer.value[HK_F_PROOFS].items[0].data, 64);
+    memcpy(bytes, answer.value[HK_F_PROOFS].items[0].data, p + 32);
     const uint8_t *second = answer.value[HK_F_PROOFS].items[1].data;
-    assert_memory_not_equal(bytes, second, 32); /* the keys of one refresh */
+    assert_memory_not_equal(bytes, second, p); /* the keys of one refresh */
     add(all, bytes, same_as, name);
 }
 
@@ -361,7 +390,7 @@ static void row06_a_stuck_service_never_proves_two_epochs_under_one_nonce(void *
     (void)state;
     static struct answers all;
     struct hk_test_epoch next;
-    all = (struct answers){.kind = "refresh", .nonce_size = 32, .size = 64};
+    all = (struct answers){.kind = "refresh", .nonces = 1, .size = p + 32};
     open_session(&attack.phone);
     stick(true);
     memset(next.seed, 1, 32);
@@ -379,7 +408,9 @@ static void row06_a_stuck_service_never_proves_two_epochs_under_one_nonce(void *
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                                           \
+    cmocka_unit_test_setup_teardown(name, set_up, tear_down),                                                \
+        cmocka_unit_test_setup_teardown(name, set_up_secp256k1, tear_down)
         TEST(row06_a_stuck_service_never_signs_twice_under_one_nonce),
         TEST(row06_a_restored_service_never_signs_twice_under_one_nonce),
         TEST(row06_a_stuck_service_never_proves_two_agreements_under_one_nonce),

@@ -16,13 +16,6 @@ refresh:two:laptop rename:two:laptop own:one:laptop revoke:two:laptop stranger:t
 [ "$scale" -lt 100 ] || flows="$flows ecdsa:ringed:laptop"
 
 # ---- one cut ----
-says_why() { grep -qE '^(halfkey|error)[^:]*: .{10,}' "$W/out"; }
-# Of the device whose network was cut: a half that works, no suspicion, and a log that the service and the device agree on.
-restarted() {
-    stop; kill_agents; serve || { echo "  the service does not start again"; return 1; }
-    ! grep -iE '^halfkey: .*(suspended|old copy|stale|internal)' "$W/out" || { echo "  that was said"; return 1; }
-    settled
-}
 # cut_at FLOW WORLD WHO KIND:N RESTART: prints nothing if everything holds; `not reached` if there was no such frame this time
 cut_at() {
     local flow=$1 world=$2 act restart=$5
@@ -51,8 +44,7 @@ run_flow() {
     frames=$(grep -cx frame "$WORLDS/passed")
     [ "$frames" -ge 2 ] || { report "$flow on $world: $who" "  sends no frame"; return; }
     for n in $(seq "$frames"); do for kind in lost before after; do for restart in both service none; do
-        i=$((i + 1))
-        [ $((i * scale / 100)) != $(((i - 1) * scale / 100)) ] && [[ $kind:$n == ${HK_ONLY:-*} ]] || continue
+        is_tried && [[ $kind:$n == ${HK_ONLY:-*} ]] || continue
         said=$(cut_at "$flow" "$world" "$who" "$kind:$n" "$restart" 2>&1)
         [ "$said" = "not reached" ] || report "$flow on $world: cut of $who, $kind:$n of $frames, restart: $restart" "$said"
         stop; kill_agents
@@ -60,18 +52,4 @@ run_flow() {
     rm -rf "$W" "$WORLDS"
 }
 
-first=0
-for line in $flows; do
-    IFS=: read -r flow world victims <<<"$line"
-    [ $# = 0 ] || [[ " $* " == *" $flow "* ]] || continue
-    for who in ${victims//,/ }; do
-        first=$((first + 37))
-        while [ "$(jobs -rp | wc -l)" -ge "${HK_JOBS:-4}" ]; do wait -n; done
-        run_flow "$flow" "$world" "$who" >"$DIR/said.$flow.$world.$who" 2>&1 &
-    done
-done
-wait
-cat "$DIR"/said.*
-passed=$(cat "$DIR"/said.* | grep -c '^ok '); failed=$(cat "$DIR"/said.* | grep -c '^FAIL ')
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+run_flows "$@"

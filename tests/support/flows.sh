@@ -43,7 +43,7 @@ stop() { # also one that a subshell has started
 # Ends the agents at once, as a crash does; nothing may depend on their end.
 kill_agent() {
     local pid; pid=$(cut -d' ' -f1 "$W/$1/lock" 2>/dev/null)
-    is_ours "$pid" && kill -9 "$pid"
+    is_ours "$pid" && kill -9 "$pid" && while is_ours "$pid"; do sleep 0.01; done
     rm -f "$W/$1/lock"
 }
 kill_agents() { kill_agent laptop; kill_agent phone; }
@@ -231,3 +231,32 @@ build() {
     stop; rm -f "$W"/service/store.db*; cp "$W"/backup/store.db* "$W/service/"; keep restored stopped
 }
 
+# ---- for the scripts that try each of many faults in each flow, a part of them at a time ----
+says_why() { grep -qE '^(halfkey|error)[^:]*: .{10,}' "$W/out"; }
+# Of the device whose network was cut: a half that works, no suspicion, and a log that the service and the device agree on.
+restarted() {
+    stop; kill_agents; serve || { echo "  the service does not start again"; return 1; }
+    ! grep -iE '^halfkey: .*(suspended|old copy|stale|internal)' "$W/out" || { echo "  that was said"; return 1; }
+    settled
+}
+# Which of so many: every case at HK_SCALE=100. Counts in `i`, which begins at another number for each flow.
+is_tried() { i=$((i + 1)); [ $((i * scale / 100)) != $(((i - 1) * scale / 100)) ]; }
+# run_flows [FLOW...]: run_flow FLOW WORLD WHO for each line of $flows, some at a time; the last line is N passed, N failed
+run_flows() {
+    local line flow world victims who passed failed
+    first=0
+    for line in $flows; do
+        IFS=: read -r flow world victims <<<"$line"
+        [ $# = 0 ] || [[ " $* " == *" $flow "* ]] || continue
+        for who in ${victims//,/ }; do
+            first=$((first + 37))
+            while [ "$(jobs -rp | wc -l)" -ge "${HK_JOBS:-4}" ]; do wait -n; done
+            run_flow "$flow" "$world" "$who" >"$DIR/said.$flow.$world.$who" 2>&1 &
+        done
+    done
+    wait
+    cat "$DIR"/said.*
+    passed=$(cat "$DIR"/said.* | grep -c '^ok '); failed=$(cat "$DIR"/said.* | grep -c '^FAIL ')
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
