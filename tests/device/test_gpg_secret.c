@@ -11,6 +11,7 @@
 
 #include "device/gpg_secret.h"
 #include "protocol/encoding.h"
+#include "tests/support/gpg_export.h"
 
 /* gpg 2.2.40: --export-secret-keys of an ed25519 key with a cv25519 subkey, without a passphrase; and of
  * another one with the passphrase "open sesame" (agent option s2k-count 1024). */
@@ -159,35 +160,9 @@ static void no_byte_of_a_secret_part_can_be_changed(void **state)
 
 /* ---- exports of our own, for what gpg's usual ones do not have ---- */
 
-struct parts {
-    uint8_t seed[32], secret[64], bytes[8192];
-    struct hk_openpgp_key key;
-    struct hk_openpgp_writer writer;
-};
-
-static void begin(struct parts *parts)
-{
-    uint8_t point[32];
-    randombytes_buf(parts->seed, 32);
-    parts->seed[0] |= 0x80; /* 256 bits, for simplicity */
-    crypto_sign_seed_keypair(point, parts->secret, parts->seed);
-    hk_openpgp_key_init(&parts->key, HK_OPENPGP_EDDSA, point, 1700000000);
-    parts->writer = (struct hk_openpgp_writer){parts->bytes, sizeof parts->bytes, 0, false};
-}
-
-static void put_user_id(struct parts *parts, const char *user_id, uint32_t when)
-{
-    struct hk_openpgp_self self;
-    uint8_t signature[64];
-    hk_openpgp_self_user_id(&self, &parts->key, user_id, when);
-    crypto_sign_detached(signature, NULL, self.digest, 64, parts->secret);
-    hk_openpgp_put_packet(&parts->writer, HK_OPENPGP_USER_ID, user_id, strlen(user_id));
-    hk_openpgp_self_finish(&parts->writer, &self, signature);
-}
-
 /* `cipher` and `hash` are OpenPGP's numbers; the count is the smallest. */
-static void put_sealed(struct parts *parts, unsigned cipher, unsigned hash, const EVP_CIPHER *algorithm,
-                       const EVP_MD *md, const char *passphrase)
+static void put_sealed(struct hk_test_export *parts, unsigned cipher, unsigned hash,
+                       const EVP_CIPHER *algorithm, const EVP_MD *md, const char *passphrase)
 {
     uint8_t body[256], plain[64], key[128], iv[16], salt[8], round[3];
     struct hk_openpgp_writer writer = {body, sizeof body, 0, false};
@@ -245,53 +220,31 @@ static void every_cipher_and_hash_that_gpg_seals_with_is_opened(void **state)
                 {9, 9, EVP_aes_256_cfb128(), EVP_sha384(), HK_OK},
                 {3, 2, EVP_aes_128_cfb128(), EVP_sha1(), HK_UNSUPPORTED}, /* CAST5 */
                 {9, 1, EVP_aes_256_cfb128(), EVP_md5(), HK_UNSUPPORTED}};
-    struct parts parts;
+    struct hk_test_export parts;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        begin(&parts);
+        hk_test_export_begin(&parts);
         put_sealed(&parts, rows[i].cipher, rows[i].hash, rows[i].algorithm, rows[i].md, "open sesame");
-        put_user_id(&parts, "Ann", 1700000001);
+        hk_test_export_user_id(&parts, "Ann", 1700000001);
         assert_int_equal(read(parts.bytes, parts.writer.size, "open sesame"), rows[i].wanted);
         if (rows[i].wanted == HK_OK)
             assert_memory_equal(export->keys[0].secret.bytes, parts.seed, 32);
     }
 }
 
-static void put_plain(struct parts *parts)
-{
-    uint8_t body[256];
-    struct hk_openpgp_writer writer = {body, sizeof body, 0, false};
-    writer.size = hk_openpgp_key_encode(body, &parts->key);
-    hk_openpgp_put(&writer, "", 1);
-    size_t number = writer.size;
-    hk_openpgp_put_mpi(&writer, parts->seed, 32);
-    unsigned sum = 0;
-    for (size_t i = number; i < writer.size; i++)
-        sum += body[i];
-    const uint8_t bytes[2] = {(uint8_t)(sum >> 8), (uint8_t)sum};
-    hk_openpgp_put(&writer, bytes, 2);
-    hk_openpgp_put_packet(&parts->writer, HK_OPENPGP_SECRET_KEY, body, writer.size);
-}
-
-/* A signature packet of this type with nothing in it: for revocations, whose being there is enough. */
-static void put_bare_signature(struct parts *parts, uint8_t type)
-{
-    const uint8_t body[] = {4, type, 22, 8, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0};
-    hk_openpgp_put_packet(&parts->writer, HK_OPENPGP_SIGNATURE, body, sizeof body);
-}
-
 static void what_is_revoked_or_of_others_stays_behind(void **state)
 {
     (void)state;
-    struct parts parts, other;
+    struct hk_test_export parts, other;
     struct hk_certificate certificate;
-    begin(&other);
-    begin(&parts);
-    put_plain(&parts);
-    put_user_id(&parts, "Revoked", 1700000001);
-    put_bare_signature(&parts, 0x30);
-    put_user_id(&parts, "Ann", 1700000001);
+    hk_test_export_begin(&other);
+    hk_test_export_begin(&parts);
+    hk_test_export_plain(&parts);
+    hk_test_export_user_id(&parts, "Revoked", 1700000001);
+    hk_test_export_bare(&parts, 0x30);
+    hk_test_export_user_id(&parts, "Ann", 1700000001);
     size_t before = parts.writer.size;
-    put_user_id(&other, "Ann", 1700000009); /* another key's signature of the same user id, without that */
+    hk_test_export_user_id(&other, "Ann",
+                           1700000009); /* another key's signature of the same user id, without that */
     hk_openpgp_put(&parts.writer, other.bytes + 5, other.writer.size - 5);
     assert_int_equal(read(parts.bytes, parts.writer.size, NULL), HK_OK);
     assert_int_equal(
@@ -299,15 +252,15 @@ static void what_is_revoked_or_of_others_stays_behind(void **state)
     assert_string_equal(certificate.user_id, "Ann");
     assert_int_equal(export->left, 3);
     parts.writer.size = before;
-    put_plain(&parts); /* another one begins */
+    hk_test_export_plain(&parts); /* another one begins */
     assert_int_equal(read(parts.bytes, parts.writer.size, NULL), HK_UNSUPPORTED);
-    begin(&parts); /* the whole key is revoked */
-    put_plain(&parts);
-    put_bare_signature(&parts, 0x20);
-    put_user_id(&parts, "Ann", 1700000001);
+    hk_test_export_begin(&parts); /* the whole key is revoked */
+    hk_test_export_plain(&parts);
+    hk_test_export_bare(&parts, 0x20);
+    hk_test_export_user_id(&parts, "Ann", 1700000001);
     assert_int_equal(read(parts.bytes, parts.writer.size, NULL), HK_UNSUPPORTED);
-    begin(&parts); /* no user id of its own */
-    put_plain(&parts);
+    hk_test_export_begin(&parts); /* no user id of its own */
+    hk_test_export_plain(&parts);
     hk_openpgp_put(&parts.writer, other.bytes, other.writer.size);
     assert_int_equal(read(parts.bytes, parts.writer.size, NULL), HK_NOT_FOUND);
 }
@@ -315,17 +268,17 @@ static void what_is_revoked_or_of_others_stays_behind(void **state)
 static void the_newest_signature_counts_and_many_user_ids_leave_room(void **state)
 {
     (void)state;
-    struct parts parts;
+    struct hk_test_export parts;
     struct hk_certificate certificate;
-    begin(&parts);
-    put_plain(&parts);
-    put_user_id(&parts, "Ann", 1700000005);
+    hk_test_export_begin(&parts);
+    hk_test_export_plain(&parts);
+    hk_test_export_user_id(&parts, "Ann", 1700000005);
     size_t at = parts.writer.size;
-    put_user_id(&parts, "Ann", 1700000003); /* an older one of the same */
+    hk_test_export_user_id(&parts, "Ann", 1700000003); /* an older one of the same */
     memmove(parts.bytes + at, parts.bytes + at + 5, parts.writer.size - at - 5);
     parts.writer.size -= 5;
     for (int i = 0; i < 12; i++)
-        put_user_id(&parts, "Somebody else <of@a.long.example.org>", 1700000001);
+        hk_test_export_user_id(&parts, "Somebody else <of@a.long.example.org>", 1700000001);
     assert_int_equal(read(parts.bytes, parts.writer.size, NULL), HK_OK);
     assert_true(export->certificate_size < sizeof export->certificate - 400);
     assert_true(export->left >= 10);

@@ -7,6 +7,7 @@
 
 #include "device/age.h"
 #include "device/agent_protocol.h"
+#include "device/certificate.h"
 #include "device/invitation.h"
 #include "device/join_channel.h"
 #include "device/key_format.h"
@@ -160,7 +161,7 @@ static void state(void)
     static uint8_t bytes[1 << 18];
     struct hk_state *made;
     struct hk_state_seal seal;
-    struct hk_home home = {{0}, {0}, {0}};
+    struct hk_home home = {.path = ""};
     uint8_t id[HK_ID_BYTES] = {3};
     size_t size;
     fuzz_random();
@@ -475,6 +476,77 @@ static void ssh(void)
     put("ssh_agent", "unlock", "\0\0\0\7\x17\0\0\0\2pw\0\0\0\1\x0b", 16);
 }
 
+/* -- gpg -- */
+
+/* A certificate with a subkey, or the secret key and a user id, not sealed. */
+static size_t openpgp(uint8_t *out, size_t max, bool is_secret, struct hk_openpgp_self *first)
+{
+    static const uint8_t seed[32] = {0x81, 4, 2};
+    uint8_t point[32], secret[64], body[HK_OPENPGP_KEY_MAX + 64], signature[64];
+    struct hk_openpgp_writer writer = {out, max, 0, false}, inner = {body, sizeof(body), 0, false};
+    struct hk_openpgp_key key, subkey;
+    struct hk_openpgp_self self;
+    crypto_sign_seed_keypair(point, secret, seed);
+    hk_openpgp_key_init(&key, HK_OPENPGP_EDDSA, point, 1700000000);
+    inner.size = hk_openpgp_key_encode(body, &key);
+    size_t number = inner.size + 1;
+    unsigned sum = 0;
+    if (is_secret) {
+        hk_openpgp_put(&inner, "", 1);
+        hk_openpgp_put_mpi(&inner, seed, 32);
+        for (size_t i = number; i < inner.size; i++) {
+            sum += body[i];
+        }
+        hk_openpgp_put(&inner, (uint8_t[]){(uint8_t)(sum >> 8), (uint8_t)sum}, 2);
+    }
+    hk_openpgp_put_packet(&writer, is_secret ? HK_OPENPGP_SECRET_KEY : HK_OPENPGP_PUBLIC_KEY, body,
+                          inner.size);
+    hk_openpgp_self_user_id(&self, &key, "Ann <ann@example.org>", 1700000001);
+    *first = self;
+    crypto_sign_detached(signature, NULL, self.digest, 64, secret);
+    hk_openpgp_put_packet(&writer, HK_OPENPGP_USER_ID, "Ann <ann@example.org>", 21);
+    hk_openpgp_self_finish(&writer, &self, signature);
+    if (!is_secret) {
+        hk_openpgp_key_init(&subkey, HK_OPENPGP_ECDH, point, 1700000000);
+        hk_openpgp_put_packet(&writer, HK_OPENPGP_PUBLIC_SUBKEY, body, hk_openpgp_key_encode(body, &subkey));
+        hk_openpgp_self_subkey(&self, &key, &subkey, 1700000001);
+        crypto_sign_detached(signature, NULL, self.digest, 64, secret);
+        hk_openpgp_self_finish(&writer, &self, signature);
+    }
+    memcpy(out + writer.size, point, 32);
+    return writer.size;
+}
+
+static void gpg(void)
+{
+    uint8_t bytes[2048];
+    char text[HK_CERTIFICATE_ARMOR_MAX];
+    struct hk_openpgp_self self;
+    size_t size = openpgp(bytes, sizeof(bytes) - 32, false, &self);
+    put("openpgp", "certificate", bytes, size);
+    uint8_t shown[36 + HK_OPENPGP_SIGNED_MAX];
+    memcpy(shown, bytes + size, 32);
+    memcpy(shown + 32, (uint8_t[]){0x65, 0x53, 0xf1, 0x00}, 4); /* 1700000000 */
+    memcpy(shown + 36, self.signed_data, self.signed_size);
+    put("openpgp", "to-be-signed", shown, 36 + self.signed_size);
+    size = openpgp(bytes, sizeof(bytes) - 32, true, &self);
+    put("openpgp", "export", bytes, size);
+    hk_certificate_armor(text, HK_BYTES(bytes, size));
+    put_text("openpgp", "export-armored", text);
+#define SIGN "PKSIGN --hash=sha256 HALFKEY.01000000000000000000000000000000\n"
+#define DIGEST "SETDATA 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+    put_text("assuan", "learn",
+             "0SERIALNO\nLEARN --force\nREADKEY HALFKEY.01000000000000000000000000000000\nKEYINFO --list\n"
+             "GETATTR KEY-FPR\nGETINFO version\nBYE\n");
+    put_text("assuan", "sign", "2SERIALNO --demand=D276000124010304FF48000000000000\n" DIGEST SIGN);
+    put_text("assuan", "decrypt", "2" DIGEST "PKDECRYPT HALFKEY.02000000000000000000000000000000\nRESTART\n");
+    put_text("assuan", "locked", "1" DIGEST SIGN "D correct%20horse\nEND\n" DIGEST SIGN);
+    put_text("assuan", "other",
+             "4SERIALNO --demand=D2760001240102000005000012340000\n" DIGEST "PKSIGN OPENPGP.1\nD 123456\n"
+             "END\nGETINFO card_list\n----\nS SERIALNO D2760001240102000005000012340000\nOK\nOK\n"
+             "INQUIRE NEEDPIN ||PIN\nD abc%25\nOK\nS SERIALNO D2760001240102000005000012340000\nOK\n");
+}
+
 int main(int argc, char **argv)
 {
     MUST(argc == 2 && sodium_init() >= 0);
@@ -498,5 +570,6 @@ int main(int argc, char **argv)
     log_proofs();
     rotations();
     ssh();
+    gpg();
     return 0;
 }
