@@ -293,6 +293,27 @@ static void the_newest_signature_counts_and_many_user_ids_leave_room(void **stat
     assert_int_equal(signature.created, 1700000005);
 }
 
+static void a_certificate_is_verified_when_it_is_read(void **state)
+{
+    (void)state;
+    uint8_t bytes[1024];
+    struct hk_certificate certificate;
+    size_t size = decode(bytes, plain_hex, sizeof plain_hex - 1);
+    assert_int_equal(read(bytes, size, NULL), HK_OK);
+    struct hk_bytes whole = HK_BYTES(export->certificate, export->certificate_size);
+    assert_int_equal(hk_certificate_read(&certificate, whole), HK_OK);
+    export->certificate[whole.size - 1] ^= 1; /* the subkey's binding */
+    assert_int_equal(hk_certificate_read(&certificate, whole), HK_BAD_SIGNATURE);
+    export->certificate[whole.size - 1] ^= 1;
+    export->certificate[2 + 51 + 3] ^= 1; /* the user id */
+    assert_int_equal(hk_certificate_read(&certificate, whole), HK_BAD_SIGNATURE);
+    export->certificate[2 + 51 + 3] ^= 1;
+    for (size_t cut = 0; cut < whole.size; cut++) { /* a subkey less is a certificate too, with what it has */
+        enum hk_error error = hk_certificate_read(&certificate, HK_BYTES(whole.data, cut));
+        assert_true(error != HK_OK || certificate.subkey_count == 0);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 int main(void)
 {
@@ -303,6 +324,7 @@ int main(void)
         TEST(no_byte_of_a_secret_part_can_be_changed),
         TEST(every_cipher_and_hash_that_gpg_seals_with_is_opened),
         TEST(what_is_revoked_or_of_others_stays_behind),
+        TEST(a_certificate_is_verified_when_it_is_read),
         TEST(the_newest_signature_counts_and_many_user_ids_leave_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

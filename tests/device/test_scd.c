@@ -334,6 +334,9 @@ static void digests_are_signed_and_nothing_else(void **state)
                                           "PKSIGN --hash=none " SIGN, "PKSIGN " SIGN};
     for (size_t i = 0; i < 4; i++)
         EXCHANGE(refused[i], "ERR 100663301 ");
+    set_digest("", digest, 63); /* longer than any of theirs */
+    for (size_t i = 0; i < 4; i++)
+        EXCHANGE(refused[i], "ERR 100663301 ");
     set_digest("3031300d060960864801650304020105000420", digest, 32);
     EXCHANGE("PKSIGN --hash=sha512 " SIGN, "ERR 100663301 "); /* another hash than its prefix's */
     EXCHANGE("PKSIGN --hash=sha256 OPENPGP.1", "ERR 100663414 ");
