@@ -184,6 +184,83 @@ static void a_write_that_fails_leaves_the_old_file_or_the_new(void **unused)
     assert_in_range(failed, 3, 5);
 }
 
+static uint8_t encoded[HK_STATE_FILE_MAX];
+
+static void hand(enum hk_hand_stage stage, size_t count)
+{
+    static const uint64_t suites[] = {HK_SUITE_ED25519, HK_SUITE_SECP256K1_ECDSA};
+    state->hand.stage = stage;
+    memset(state->hand.administrator, 1, HK_ID_BYTES);
+    memset(state->hand.ephemeral.bytes, 2, 32);
+    memset(state->hand.deposit, 3, state->hand.deposit_size = 208);
+    memset(state->hand.transcript, 4, HK_NAME_BYTES);
+    state->hand.count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct hk_state_handed *key = &state->hand.key[i];
+        key->id[0] = (uint8_t)i;
+        key->suite = suites[i % 2];
+        hk_suite_by_id(key->suite)->group->scalar_set(&key->half, i + 5);
+        memset(key->service_point, 6, hk_suite_point_bytes(key->suite));
+    }
+}
+
+static enum hk_error encode_and_decode(struct hk_state *again)
+{
+    size_t size;
+    assert_int_equal(hk_state_encode(state, encoded, sizeof(encoded), &size), HK_OK);
+    return hk_state_decode(again, encoded, size);
+}
+
+static void what_was_handed_over_is_kept(void **unused)
+{
+    (void)unused;
+    const struct {
+        enum hk_hand_stage stage;
+        size_t count;
+    } cases[] = {{HK_HAND_OPEN, 0}, {HK_HAND_STORED, 1}, {HK_HAND_STORED, HK_KEYS_MAX}};
+    struct hk_state *again;
+    uint8_t serial[HK_ID_BYTES] = {9};
+    assert_int_equal(hk_state_new(&again), HK_OK);
+    for (size_t i = 0; i < 3; i++) {
+        hand(cases[i].stage, cases[i].count);
+        assert_int_equal(encode_and_decode(again), HK_OK);
+        assert_memory_equal(&again->hand, &state->hand, sizeof(state->hand));
+    }
+    hand(HK_HAND_OPEN, 2); /* halves belong to a later stage */
+    assert_int_equal(encode_and_decode(again), HK_BAD_ENCODING);
+    hand(HK_HAND_STORED, 0);
+    assert_int_equal(encode_and_decode(again), HK_BAD_ENCODING);
+    hand(HK_HAND_STORED, 2);
+    memset(&state->hand.key[1].half, 0, sizeof(state->hand.key[1].half));
+    assert_int_equal(encode_and_decode(again), HK_BAD_ENCODING);
+    hand(HK_HAND_STORED, 2);
+    state->hand.key[1].id[0] = 0; /* twice the same */
+    assert_int_equal(encode_and_decode(again), HK_BAD_ENCODING);
+    memset(&state->hand, 0, sizeof(state->hand));
+    assert_false(hk_state_is_holder(state, serial));
+    hk_state_add_holder(state, serial);
+    assert_int_equal(encode_and_decode(again), HK_OK);
+    assert_true(hk_state_is_holder(again, serial));
+    assert_int_equal(again->hand.stage, HK_HAND_NONE);
+    hk_state_free(again);
+}
+
+static void the_list_of_holders_forgets_the_oldest(void **unused)
+{
+    (void)unused;
+    uint8_t serial[HK_ID_BYTES] = {0};
+    for (unsigned i = 0; i <= HK_DEVICES; i++) {
+        serial[0] = (uint8_t)i;
+        hk_state_add_holder(state, serial);
+        hk_state_add_holder(state, serial); /* once is enough */
+    }
+    assert_int_equal(state->holder_count, HK_DEVICES);
+    for (unsigned i = 0; i <= HK_DEVICES; i++) {
+        serial[0] = (uint8_t)i;
+        assert_int_equal(hk_state_is_holder(state, serial), i > 0);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -194,6 +271,8 @@ int main(void)
         TEST(a_file_that_others_can_read_or_that_is_a_link_is_refused),
         TEST(two_accounts_in_one_folder_are_refused),
         TEST(a_write_that_fails_leaves_the_old_file_or_the_new),
+        TEST(what_was_handed_over_is_kept),
+        TEST(the_list_of_holders_forgets_the_oldest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

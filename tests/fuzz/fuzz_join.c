@@ -1,4 +1,5 @@
-/* Join codes, and what two devices say to one another behind the handshake. */
+/* Join codes, what two devices say to one another behind the handshake, and what keys are handed over with. */
+#include "device/hand_channel.h"
 #include "device/invitation.h"
 #include "device/join_channel.h"
 #include "tests/fuzz/fuzz.h"
@@ -24,6 +25,20 @@ static void code(const uint8_t *data, size_t size)
     MUST(hk_invitation_parse(&again, printed, NULL) == HK_OK);
 }
 
+/* A deposit is spans of its bytes; whatever they hold, judging it ends. */
+static void deposit(const uint8_t *data, size_t size)
+{
+    static const uint8_t account[HK_ACCOUNT_BYTES], serial[HK_ID_BYTES];
+    struct hk_hand_parties parties = {account, serial, serial};
+    struct hk_hand_deposit opened;
+    struct hk_point point;
+    if (hk_hand_deposit_open(&opened, data, size) == HK_OK && opened.key != NULL) {
+        MUST(opened.point + opened.rest == data + size);
+        enum hk_error error = hk_hand_deposit_check(&point, &opened, &hk_edwards25519, &parties);
+        MUST(error == HK_BAD_ENCODING || error == HK_BAD_POINT || error == HK_BAD_PROOF);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct hk_join_bundle bundle;
@@ -39,5 +54,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(hk_join_bundle_encode(&bundle, again, sizeof(again), &written) == HK_OK);
         SAME_BYTES(again, written, data, size);
     }
+    static struct hk_hand_bundle handed;
+    if (hk_hand_bundle_decode(&handed, data, size) == HK_OK) {
+        MUST(hk_hand_bundle_encode(&handed, again, sizeof(again), &written) == HK_OK);
+        SAME_BYTES(again, written, data, size);
+    }
+    deposit(data, size);
     return 0;
 }

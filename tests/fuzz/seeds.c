@@ -9,6 +9,7 @@
 #include "device/agent_protocol.h"
 #include "device/certificate.h"
 #include "device/invitation.h"
+#include "device/hand_channel.h"
 #include "device/join_channel.h"
 #include "device/key_format.h"
 #include "device/rotation.h"
@@ -318,9 +319,20 @@ static void join(void)
     for (uint8_t i = 0; i < 2; i++) {
         bundle.keys[i].id[0] = (uint8_t)(i + 1);
         bundle.keys[i].kept[0] = 9;
+        bundle.keys[i].suite = i == 0 ? HK_SUITE_X25519 : HK_SUITE_SECP256K1_ECDH;
     }
     MUST(hk_join_bundle_encode(&bundle, bytes, sizeof(bytes), &size) == HK_OK);
     put("join", "bundle", bytes, size);
+    static struct hk_hand_bundle handed;
+    handed.profile_version = 2;
+    handed.key_count = bundle.key_count;
+    memcpy(handed.keys, bundle.keys, sizeof(handed.keys));
+    MUST(hk_hand_bundle_encode(&handed, bytes, sizeof(bytes), &size) == HK_OK);
+    put("join", "handed", bytes, size);
+    struct hk_hand_parties parties = {.account = account, .administrator = key, .device = key};
+    struct hk_scalar half;
+    hk_scalar_random(&hk_edwards25519, &half);
+    put("join", "deposit", bytes, hk_hand_deposit_prove(bytes, &hk_edwards25519, &parties, key, &half));
 }
 
 static void agent(void)
