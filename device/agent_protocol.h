@@ -79,7 +79,8 @@
     X(HK_A_RECOVERY, 51, HK_U64, 0, 0)       /* which key of four an ECDSA signature recovers to */          \
     X(HK_A_SSH_SOCKET, 52, HK_TSTR, 1, 128)  /* where SSH's clients find the agent */                        \
     X(HK_A_SSH_PROBLEM, 53, HK_TSTR, 1, 256) /* why they do not */                                           \
-    X(HK_A_ATTACHMENT, 58, HK_BSTR, 0, HK_ATTACHMENT_MAX)
+    X(HK_A_ATTACHMENT, 58, HK_BSTR, 0, HK_ATTACHMENT_MAX)                                                    \
+    X(HK_A_REFUSED, 59, HK_TSTR, 1, 128) /* why the service's profile was not taken over */
 
 enum hk_agent_field {
 #define HK_AGENT_FIELD_ENUM(id, number, type, min, max) id = number,

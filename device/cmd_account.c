@@ -114,6 +114,8 @@ static void state_json(const struct hk_agent_message *answer)
         hk_json_time(&json, "log_verified", hk_agent_u64(answer, HK_A_LOG_TIME));
         hk_json_number(&json, "log_size", hk_agent_u64(answer, HK_A_LOG_SIZE));
         hk_json_time(&json, "stale_copy_seen", hk_agent_u64(answer, HK_A_WARNING));
+        hk_agent_text(answer, HK_A_REFUSED, text, sizeof text);
+        hk_json_text(&json, "profile_refused", *text ? text : NULL);
         hk_json_list(&json, "suspended");
         for (size_t i = 0; i < answer->value[HK_A_SUSPENDED].count; i++) {
             snprintf(text, sizeof text, "%.*s", (int)answer->value[HK_A_SUSPENDED].items[i].size,

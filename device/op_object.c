@@ -78,6 +78,7 @@ static enum hk_error fetch(struct hk_core *core)
         const struct hk_value *profile = &exchange->answer.value[HK_F_PROFILE];
         bool same = profile->size == core->state->profile_size &&
                     memcmp(profile->data, core->state->profile, profile->size) == 0;
+        core->state->profile_refused = NULL;
         error = same ? HK_OK : hk_state_take_profile(core->state, profile->data, profile->size, NULL);
     }
     hk_exchange_free(core->client, exchange);

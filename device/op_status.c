@@ -206,6 +206,7 @@ static enum hk_error put_account(struct hk_op_call *call)
     bool named = state->phase != HK_PHASE_CREATING;
     bool good = (!named || hk_op_put(call, HK_A_ACCOUNT, state->account, HK_ACCOUNT_BYTES)) &&
                 hk_op_put(call, HK_A_SERIAL, state->serial, HK_ID_BYTES) &&
+                (!state->profile_refused || put_text(call, HK_A_REFUSED, state->profile_refused)) &&
                 put_text(call, HK_A_DEVICE, state->name) && put_text(call, HK_A_SERVICE, state->address) &&
                 put_words(call);
     enum hk_error error = good ? put_profile(call) : HK_NO_MEMORY;

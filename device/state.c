@@ -178,33 +178,37 @@ enum hk_error hk_state_keep_certificate(struct hk_state *state, const uint8_t se
 
 /* ---- the profile ---- */
 
-static bool follows(const struct hk_state *state, const struct hk_profile *profile, const void *bytes,
-                    size_t size)
+/* Why a profile does not follow the one that is here; NULL if it does. */
+static const char *breaks_line(const struct hk_state *state, const struct hk_profile *profile,
+                               const void *bytes, size_t size)
 {
     if (profile->version < state->profile_version) {
-        return false;
+        return "it is older than the one that this device has";
     }
     if (profile->version == state->profile_version) {
-        return size == state->profile_size && memcmp(bytes, state->profile, size) == 0;
+        bool same = size == state->profile_size && memcmp(bytes, state->profile, size) == 0;
+        return same ? NULL : "it is another one of the same version";
     }
     if (profile->version == state->profile_version + 1 && state->profile_size != 0) {
         uint8_t hash[32];
         hk_object_hash(hash, state->profile, state->profile_size);
-        return memcmp(hash, profile->previous, sizeof(hash)) == 0;
+        bool follows = memcmp(hash, profile->previous, sizeof(hash)) == 0;
+        return follows ? NULL : "it does not follow the one that this device has";
     }
-    return true;
+    return NULL;
 }
 
-static bool fits(struct hk_state *state, const struct hk_profile *profile)
+/* Why its content cannot be; NULL if it can. */
+static const char *contradicts(struct hk_state *state, const struct hk_profile *profile)
 {
     if (memcmp(profile->service_key, state->service_key, 32) != 0 ||
         memcmp(profile->identity_key, state->identity_key, 32) != 0) {
-        return false;
+        return "it is for another service";
     }
     for (size_t i = 0; i < profile->device_count; i++) {
         const struct hk_state_certificate *kept = hk_state_certificate(state, profile->devices[i].serial);
         if (kept != NULL && kept->revoked) {
-            return false;
+            return "it lists a device that was revoked";
         }
     }
     for (size_t i = 0; i < profile->key_count; i++) {
@@ -212,10 +216,10 @@ static bool fits(struct hk_state *state, const struct hk_profile *profile)
         const struct hk_state_key *key = hk_state_key_by_id(state, listed->id);
         if (key != NULL && (listed->suite != key->suite || listed->purpose != key->purpose ||
                             memcmp(listed->public_key, key->public_key, listed->public_size) != 0)) {
-            return false;
+            return "it has another public key for one of the keys here";
         }
     }
-    return true;
+    return NULL;
 }
 
 static void follow(struct hk_state *state, const struct hk_profile *profile)
@@ -284,9 +288,13 @@ enum hk_error hk_state_take_profile(struct hk_state *state, const void *bytes, s
     enum hk_error error = size <= sizeof(state->profile)
                               ? hk_profile_open_named(profile, bytes, size, state->account)
                               : HK_TOO_LARGE;
-    if (error == HK_OK && (!follows(state, profile, bytes, size) || !fits(state, profile))) {
-        error = HK_CONFLICT;
+    const char *why = error == HK_BAD_SIGNATURE ? "it is not signed by this account" : "it cannot be read";
+    if (error == HK_OK) {
+        why = breaks_line(state, profile, bytes, size);
+        why = why != NULL ? why : contradicts(state, profile);
+        error = why != NULL ? HK_CONFLICT : HK_OK;
     }
+    state->profile_refused = error != HK_OK ? why : NULL;
     if (error == HK_OK) {
         memmove(state->profile, bytes, size);
         state->profile_size = size;

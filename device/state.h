@@ -189,6 +189,7 @@ struct hk_state {
     struct hk_state_key key[HK_KEYS_MAX]; /* sorted by id, none twice */
     /* the last verified profile, as it was received; size 0 while there is none */
     uint64_t profile_version;
+    const char *profile_refused; /* in memory alone: why the last one that was looked at was not taken; NULL */
     size_t profile_size;
     uint8_t profile[HK_PAYLOAD_MAX + 512];
 };
@@ -226,7 +227,8 @@ HK_CHECK enum hk_error hk_state_keep_certificate(struct hk_state *state, const u
 
 /* Verifies a signed profile and takes it over: HK_BAD_SIGNATURE, HK_BAD_ENCODING; HK_CONFLICT if it is older
  * than the one here, is another one of the same version, does not name the one before where it is the next,
- * names another service than this device's, or lists a device that this one knows to be revoked. Names and
+ * names another service than this device's, or lists a device that this one knows to be revoked; the sentence
+ * is then in state->profile_refused. Names and
  * `profiled` of keys follow it, and keys that a profile listed and this one does not are wiped (while a
  * refresh is under way, after it: hk_state_drop_deleted). `profile` (may be NULL) gets the decoded form;
  * large, off the stack. */

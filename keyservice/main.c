@@ -89,6 +89,10 @@ static int run(const struct hk_options *options, int argc, char **argv)
     if (local) {
         (void)fprintf(stderr, "halfkeyd: only this machine can reach it; see --listen\n");
     }
+    if (options->public_address[0] == '\0' && hk_address_is_any(options->listen[0])) {
+        (void)fprintf(stderr, "halfkeyd: no other machine can dial the address below: say --public "
+                              "tcp://HOST:PORT, by which devices reach this one\n");
+    }
     printf("halfkeyd ready %s\n", server->address);
     (void)fflush(stdout);
     hk_console(HK_LEVEL_INFO, "started", " address=%s", server->address);

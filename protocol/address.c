@@ -119,6 +119,13 @@ bool hk_address_is_local(const char *url)
            begins(host, "[::1]:");
 }
 
+bool hk_address_is_any(const char *url)
+{
+    const char *host = strstr(url, "://");
+    return host != NULL &&
+           (begins(host + 3, "0.0.0.0:") || begins(host + 3, "[::]:") || begins(host + 3, "*:"));
+}
+
 /* ---- with the key ---- */
 static enum hk_error parse_key(struct hk_address *out, const char *text, size_t length, const char **reason)
 {

@@ -40,5 +40,7 @@ HK_CHECK enum hk_error hk_address_check_url(const char *url, bool listen, const 
 
 /* True if a url to listen on can only be reached from this machine: ipc, or a loopback address. */
 bool hk_address_is_local(const char *url) HK_CHECK;
+/* True if a url to listen on names every interface (0.0.0.0, [::] or *), which nobody can dial. */
+bool hk_address_is_any(const char *url) HK_CHECK;
 
 #endif

@@ -109,6 +109,15 @@ static void one_after_several_that_were_missed_is_taken(void **unused)
     stays(5);
 }
 
+static void refused(const char *why)
+{
+    assert_int_equal(take(), HK_CONFLICT);
+    assert_non_null(device->profile_refused);
+    if (strstr(device->profile_refused, why) == NULL) {
+        fail_msg("refused because %s", device->profile_refused);
+    }
+}
+
 static void an_older_one_is_not_taken_back(void **unused)
 {
     (void)unused;
@@ -119,6 +128,7 @@ static void an_older_one_is_not_taken_back(void **unused)
     sign();
     assert_int_equal(take(), HK_OK);
     assert_int_equal(hk_state_take_profile(device, old, old_size, NULL), HK_CONFLICT);
+    assert_non_null(strstr(device->profile_refused, "older"));
     stays(2);
 }
 
@@ -127,7 +137,7 @@ static void another_one_of_the_same_version_is_not_taken(void **unused)
     (void)unused;
     profile.time = 77;
     sign();
-    assert_int_equal(take(), HK_CONFLICT);
+    refused("another one of the same");
     stays(1);
 }
 
@@ -137,7 +147,7 @@ static void a_next_one_that_names_another_before_it_is_not_taken(void **unused)
     next();
     profile.previous[0] ^= 1;
     sign();
-    assert_int_equal(take(), HK_CONFLICT);
+    refused("does not follow");
     stays(1);
 }
 
@@ -147,11 +157,11 @@ static void one_for_another_service_is_not_taken(void **unused)
     next();
     profile.service_key[0] ^= 1;
     sign();
-    assert_int_equal(take(), HK_CONFLICT);
+    refused("another service");
     profile.service_key[0] ^= 1;
     profile.identity_key[0] ^= 1;
     sign();
-    assert_int_equal(take(), HK_CONFLICT);
+    refused("another service");
     stays(1);
 }
 
@@ -166,7 +176,7 @@ static void one_with_a_device_that_is_revoked_is_not_taken(void **unused)
     hk_state_certificate(device, profile.devices[0].serial)->revoked = true;
     next();
     sign();
-    assert_int_equal(take(), HK_CONFLICT);
+    refused("revoked");
     stays(2);
 }
 

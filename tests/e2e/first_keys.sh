@@ -52,6 +52,11 @@ check "halfkeyd address prints it again" prints "$address" halfkeyd address --da
 exits "a second instance is refused" 1 "another halfkeyd" halfkeyd --data "$DIR/service" --listen tcp://127.0.0.1:0
 exits "the whole network, but not who may come" 2 "--registration" halfkeyd --data "$DIR/elsewhere" --listen tcp://0.0.0.0:0
 check "nothing was made for it" test ! -e "$DIR/elsewhere"
+halfkeyd --data "$DIR/any" --listen tcp://0.0.0.0:0 --registration closed >"$DIR/any.ready" 2>"$DIR/any.log" & any=$!
+for _ in $(seq 200); do grep -q '^halfkeyd ready' "$DIR/any.ready" && break; sleep 0.05; done
+kill $any; wait $any 2>/dev/null
+check "every interface: it says what devices can dial" has "say --public tcp://HOST:PORT" "$DIR/any.log"
+check "the other one has nothing to say of that" sh -c "! grep -q -- --public '$DIR/service.log'"
 for program in halfkeyd halfkey age-plugin-halfkey halfkey-bench halfkey-vectors; do
     check "$program --help" sh -c "$program --help | grep -q ^usage:"
 done

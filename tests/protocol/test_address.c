@@ -116,6 +116,18 @@ static void loopback_and_ipc_are_local_and_nothing_else_is(void **state)
     assert_false(hk_address_is_local("tcp://127.example.org:7700"));
 }
 
+static void what_names_every_interface_is_told_from_what_can_be_dialled(void **state)
+{
+    (void)state;
+    assert_true(hk_address_is_any("tcp://0.0.0.0:7700"));
+    assert_true(hk_address_is_any("tls+tcp://[::]:7700"));
+    assert_true(hk_address_is_any("ws://*:80/x"));
+    assert_false(hk_address_is_any("tcp://127.0.0.1:7700"));
+    assert_false(hk_address_is_any("tcp://0.0.0.01:7700"));
+    assert_false(hk_address_is_any("tcp://[::1]:7700"));
+    assert_false(hk_address_is_any("ipc:///run/0.0.0.0:1"));
+}
+
 static void frames_of_any_other_form_are_refused(void **state)
 {
     uint8_t bytes[HK_FRAME_HINT_BYTES + 1] = {0}, session[HK_SESSION_ID_BYTES];
@@ -152,6 +164,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(printed_address_reads_back),
         cmocka_unit_test(loopback_and_ipc_are_local_and_nothing_else_is),
+        cmocka_unit_test(what_names_every_interface_is_told_from_what_can_be_dialled),
         cmocka_unit_test(frames_of_any_other_form_are_refused),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ build() {
 }
 
 # ---- for the scripts that try each of many faults in each flow, a part of them at a time ----
-says_why() { grep -qE '^(halfkey|error)[^:]*: .{10,}' "$W/out"; }
+says_why() { grep -qE '^(halfkey|error)[^:]*: .{15,}' "$W/out"; }
 # Of the device whose network was cut: a half that works, no suspicion, and a log that the service and the device agree on.
 restarted() {
     stop; kill_agents; serve || { echo "  the service does not start again"; return 1; }
