@@ -293,7 +293,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The service has this deposit of the phone's in its store, and is consistent about it in all that it says. */
+/* The service has this deposit of the phone's in its store, and is consistent about it in all that it says.
+ */
 static void put_deposit(const uint8_t *bytes, size_t size)
 {
     char path[300];
@@ -356,8 +357,8 @@ static void row51_an_administrator_answers_the_device_of_today_alone(void **stat
     }
 }
 
-/* A copy of the phone's file has the secret of the deposit and the proof that was good then; and whoever has the
- * static key can make a deposit without a proof. The service helps. */
+/* A copy of the phone's file has the secret of the deposit and the proof that was good then; and whoever has
+ * the static key can make a deposit without a proof. The service helps. */
 static void row51_a_copy_of_a_device_and_the_service_are_dealt_nothing(void **state)
 {
     (void)state;
@@ -378,6 +379,55 @@ static void row51_a_copy_of_a_device_and_the_service_are_dealt_nothing(void **st
     assert_int_equal(sign(&phone), 1);
     assert_mended();
     hk_tried("a deposit without a proof, in the store");
+}
+
+/* D = X - [s]B for an s of the service's choice: it can prove its part, and nobody the other. */
+static struct hk_scalar chosen;
+
+static void prove_chosen(struct hk_job *job)
+{
+    const struct hk_open_enrolment *hand = job->state;
+    struct hk_hand_deposit deposit;
+    struct hk_point point;
+    uint8_t transcript[32], *proof = hk_job_memory(job, HK_SCHNORR_ED25519_BYTES);
+    assert_int_equal(hk_hand_deposit_open(&deposit, first_deposit.bytes, first_deposit.size), HK_OK);
+    hk_edwards25519.base_mul(&point, &chosen);
+    hk_hand_service_transcript(transcript, hand->transcript, deposit.key);
+    hk_schnorr_prove(proof, &hk_edwards25519, transcript, HK_PROVER_SERVICE, &point, &chosen);
+    hk_message_set_bytes(&job->answer, HK_F_PROOF, proof, HK_SCHNORR_ED25519_BYTES);
+}
+
+static void row51_a_point_that_nobody_knows_the_half_of_proves_nothing(void **state)
+{
+    (void)state;
+    static const struct trick rogue = {"", HK_OP_HAND_OFFER, prove_chosen};
+    struct hk_hand_deposit deposit;
+    struct hk_key public;
+    struct hk_txn *txn;
+    struct hk_point whole, point;
+    struct hk_device device;
+    trick = NULL;
+    make_key();
+    assert_int_equal(sign(&phone), 0);
+    make_key(); /* so that the deposit that is kept is the one that the phone has the secret of */
+    assert_int_equal(hk_hand_deposit_open(&deposit, first_deposit.bytes, first_deposit.size), HK_OK);
+    assert_int_equal(hk_store_read_begin(lying.server->store, &txn), HK_OK);
+    assert_int_equal(hk_store_get_device(txn, phone_serial, &device), HK_OK);
+    assert_int_equal(hk_store_get_key(txn, device.account, deposit.key, &public), HK_OK);
+    hk_store_read_end(txn);
+    hk_scalar_random(&hk_edwards25519, &chosen);
+    assert_int_equal(hk_edwards25519.point_decode(&whole, public.public_key), HK_OK);
+    hk_edwards25519.base_mul(&point, &chosen);
+    hk_edwards25519.point_sub(&point, &whole, &point);
+    memcpy(first_deposit.bytes + HK_HAND_MESSAGE_1_BYTES + HK_ID_BYTES, point.bytes, 32);
+    put_deposit(first_deposit.bytes, first_deposit.size);
+    trick = &rogue;
+    atomic_store(&played, 0);
+    HK_EXPECT(&laptop, 1, "halves of today", "device", "update", "phone");
+    assert_true(atomic_load(&played) > 0);
+    assert_int_equal(sign(&phone), 1);
+    assert_mended();
+    hk_tried("a deposit with a point that fits the service's");
 }
 
 /* Within the epoch the proof holds, but the phone has wiped the secret: nobody can open the answer. */
@@ -435,6 +485,7 @@ int main(void)
         cmocka_unit_test(row51_a_device_takes_what_its_administrator_dealt_or_nothing),
         cmocka_unit_test(row51_an_administrator_answers_the_device_of_today_alone),
         cmocka_unit_test(row51_a_copy_of_a_device_and_the_service_are_dealt_nothing),
+        cmocka_unit_test(row51_a_point_that_nobody_knows_the_half_of_proves_nothing),
         cmocka_unit_test(row51_a_used_deposit_is_answered_to_nobody),
         cmocka_unit_test(row51_what_waits_dies_with_its_device_and_its_giver)};
     return HK_ATTACK_ROW_IN(51, tests, set_up, tear_down);
