@@ -189,7 +189,8 @@ struct hk_state {
     struct hk_state_key key[HK_KEYS_MAX]; /* sorted by id, none twice */
     /* the last verified profile, as it was received; size 0 while there is none */
     uint64_t profile_version;
-    const char *profile_refused; /* in memory alone: why the last one that was looked at was not taken; NULL */
+    const char
+        *profile_refused; /* in memory alone: why the last one that was looked at was not taken; NULL */
     size_t profile_size;
     uint8_t profile[HK_PAYLOAD_MAX + 512];
 };

@@ -31,9 +31,9 @@ static int set_up(void **state)
     hk_noise_keypair(&device_key, device_public);
     hk_noise_keypair(&ephemeral, unused);
     assert_int_equal(hk_hand_make(message, &parties, &device_key, admin_public, &ephemeral), HK_OK);
-    assert_int_equal(hk_hand_answer(answer, &size, &parties, &admin_key, device_public, message, payload,
-                                    sizeof(payload)),
-                     HK_OK);
+    assert_int_equal(
+        hk_hand_answer(answer, &size, &parties, &admin_key, device_public, message, payload, sizeof(payload)),
+        HK_OK);
     assert_int_equal(size, sizeof(answer));
     return 0;
 }
@@ -76,9 +76,9 @@ static void each_answer_is_under_a_key_of_its_own(void **state)
 {
     (void)state;
     uint8_t again[sizeof(answer)];
-    assert_int_equal(hk_hand_answer(again, &size, &parties, &admin_key, device_public, message, payload,
-                                    sizeof(payload)),
-                     HK_OK);
+    assert_int_equal(
+        hk_hand_answer(again, &size, &parties, &admin_key, device_public, message, payload, sizeof(payload)),
+        HK_OK);
     assert_memory_not_equal(again, answer, 32);
     assert_memory_not_equal(again + 32, answer + 32, sizeof(answer) - 32);
 }
@@ -139,9 +139,9 @@ static void who_is_not_the_administrator_is_not_believed(void **state)
     uint8_t thief_public[32], theirs[HK_HAND_MESSAGE_1_BYTES];
     hk_noise_keypair(&thief, thief_public);
     assert_int_equal(hk_hand_make(theirs, &parties, &device_key, thief_public, &ephemeral), HK_OK);
-    assert_int_equal(hk_hand_answer(answer, &size, &parties, &thief, device_public, theirs, payload,
-                                    sizeof(payload)),
-                     HK_OK);
+    assert_int_equal(
+        hk_hand_answer(answer, &size, &parties, &thief, device_public, theirs, payload, sizeof(payload)),
+        HK_OK);
     assert_int_equal(read_it(), HK_BAD_PEER);
 }
 

@@ -1,4 +1,5 @@
-/* Join codes, what two devices say to one another behind the handshake, and what keys are handed over with. */
+/* Join codes, what two devices say to one another behind the handshake, and what keys are handed over with.
+ */
 #include "device/hand_channel.h"
 #include "device/invitation.h"
 #include "device/join_channel.h"

@@ -1,5 +1,5 @@
-/* Keys handed over to a device that was enrolled before them, at the real service: the order of steps, what is
- * dropped by what, and every step again. */
+/* Keys handed over to a device that was enrolled before them, at the real service: the order of steps, what
+ * is dropped by what, and every step again. */
 
 #include <setjmp.h>
 #include <stdarg.h>

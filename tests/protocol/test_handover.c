@@ -126,11 +126,10 @@ static void names_differ_with_everything_that_is_in_them(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_deposit_proves_the_half_that_it_was_made_with),
-        cmocka_unit_test(a_deposit_with_any_byte_changed_proves_nothing),
-        cmocka_unit_test(a_deposit_is_of_one_account_administrator_and_device),
-        cmocka_unit_test(a_deposit_of_another_length_is_none),
-        cmocka_unit_test(names_differ_with_everything_that_is_in_them)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_deposit_proves_the_half_that_it_was_made_with),
+                                       cmocka_unit_test(a_deposit_with_any_byte_changed_proves_nothing),
+                                       cmocka_unit_test(a_deposit_is_of_one_account_administrator_and_device),
+                                       cmocka_unit_test(a_deposit_of_another_length_is_none),
+                                       cmocka_unit_test(names_differ_with_everything_that_is_in_them)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,8 +71,7 @@ static void split(struct hk_test_device *admin, const struct hk_test_device *dev
         }
         size_t n = hand->count++;
         hand->key[n] = *key;
-        hand->public[n] =
-            (struct hk_enrol_key){
+        hand->public[n] = (struct hk_enrol_key){
             .id = hand->key[n].id, .suite = key->suite, .public_key = hand->key[n].public_key};
         assert_int_equal(hk_enrol_split(&hand->public[n].administrator, &hand->kept[n], &hand->passed[n],
                                         key->suite->group, key->public_key, &key->half),
@@ -98,9 +97,9 @@ static void check_proof(const struct hk_test_device *admin, const struct hk_test
     assert_int_equal(group->point_decode(&half, deposit.point), HK_OK);
     group->point_sub(&half, &whole, &half);
     hk_hand_service_transcript(transcript, hand->transcript, key->id);
-    assert_int_equal(hk_schnorr_verify(group, transcript, HK_PROVER_SERVICE, &half,
-                                       answer->value[HK_F_PROOF].data),
-                     HK_OK);
+    assert_int_equal(
+        hk_schnorr_verify(group, transcript, HK_PROVER_SERVICE, &half, answer->value[HK_F_PROOF].data),
+        HK_OK);
 }
 
 static void make_transcript(const struct hk_test_device *admin, const struct hk_test_device *device,
@@ -183,8 +182,8 @@ enum hk_error hk_test_hand_fetch(struct hk_test_device *device, struct hk_test_h
         memcpy(given.kept, answer.value[HK_F_KEPT].items[i].data, size);
         memcpy(given.passed, answer.value[HK_F_PASSED].items[i].data, size);
         error = hk_enrol_take(&key->half, &service, key->suite->group, key->public_key,
-                              hand->key[i].device_point, &hand->public[i].administrator,
-                              hand->kept[i].bytes, &given, answer.value[HK_F_SUBSHARES].items[i].data);
+                              hand->key[i].device_point, &hand->public[i].administrator, hand->kept[i].bytes,
+                              &given, answer.value[HK_F_SUBSHARES].items[i].data);
         key->suite->group->base_mul(&point, &key->half);
         memcpy(key->device_point, point.bytes, size);
         memcpy(key->service_point, service.bytes, size);

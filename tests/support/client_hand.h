@@ -1,5 +1,5 @@
-/* client_hand.h - a hand-over of keys, both sides of it, step by step, by the attacker's client. What goes from
- * device to device is passed by hand; message 1 and 2 are any bytes, since the service reads neither. */
+/* client_hand.h - a hand-over of keys, both sides of it, step by step, by the attacker's client. What goes
+ * from device to device is passed by hand; message 1 and 2 are any bytes, since the service reads neither. */
 #ifndef HALFKEY_TESTS_CLIENT_HAND_H
 #define HALFKEY_TESTS_CLIENT_HAND_H
 
