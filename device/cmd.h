@@ -26,6 +26,7 @@ int hk_cmd_verify(const struct hk_call *call);
 int hk_cmd_gpg_setup(const struct hk_call *call);
 int hk_cmd_gpg_import(const struct hk_call *call);
 int hk_cmd_gpg_export(const struct hk_call *call);
+int hk_cmd_mail_setup(const struct hk_call *call);
 int hk_cmd_device_invite(const struct hk_call *call);
 int hk_cmd_device_join(const struct hk_call *call);
 int hk_cmd_device_approve(const struct hk_call *call);

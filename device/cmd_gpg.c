@@ -99,49 +99,6 @@ static int make_certificate(struct hk_console *console, const char *name, const 
     return attach(console, name, bytes, writer.size);
 }
 
-/* ---- all certificates ---- */
-
-static int list_certificates(struct hk_console *console, struct hk_gpg_certificates *out, char (*grips)[41],
-                             size_t *grip_count)
-{
-    struct hk_agent_key_row *rows = calloc(HK_KEYS_MAX, sizeof *rows);
-    size_t count = 0;
-    if (!rows)
-        return hk_fail(HK_NO_MEMORY, NULL);
-    (void)!hk_console_request(console, HK_AGENT_KEY_LIST);
-    int status = hk_console_ask(console);
-    const struct hk_value *list = &hk_console_answer(console)->value[HK_A_ROWS];
-    for (size_t i = 0; !status && i < list->count && count < HK_KEYS_MAX; i++)
-        if (hk_agent_key_row_decode(&rows[count], list->items[i]) == HK_OK &&
-            (rows[count].suite == HK_SUITE_ED25519 || rows[count].suite == HK_SUITE_X25519))
-            count++;
-    out->count = *grip_count = 0;
-    for (size_t i = 0; !status && i < count; i++) {
-        struct hk_bytes bytes;
-        uint8_t grip[HK_OPENPGP_KEYGRIP_BYTES];
-        bool signs = rows[i].suite == HK_SUITE_ED25519;
-        hk_openpgp_keygrip(grip, signs ? HK_OPENPGP_EDDSA : HK_OPENPGP_ECDH, rows[i].public_key);
-        if (rows[i].here)
-            hk_fingerprint_text(grips[(*grip_count)++], grip);
-        if (!signs || out->count == HK_GPG_CERTIFICATES)
-            continue;
-        enum hk_error error =
-            hk_certificate_fetch(&out->list[out->count].read, &bytes, console->client, rows[i].name);
-        if (error && error != HK_NOT_FOUND)
-            status = hk_fail_text(HK_EXIT_FAILED,
-                                  "the certificate of '%s' is not valid; an administrator's device makes "
-                                  "another one with --user-id",
-                                  rows[i].name);
-        if (error)
-            continue;
-        memcpy(out->list[out->count].bytes, bytes.data, bytes.size);
-        out->list[out->count].size = bytes.size;
-        strcpy(out->list[out->count++].name, rows[i].name);
-    }
-    free(rows);
-    return status;
-}
-
 /* ---- setup ---- */
 
 struct work {
@@ -198,7 +155,7 @@ static int set_up(struct hk_console *console, struct work *work)
     if (!status && user_id)
         status = make_certificate(console, key, decrypts, user_id);
     if (!status)
-        status = list_certificates(console, &work->certificates, work->grips, &work->grip_count);
+        status = hk_gpg_list(console, &work->certificates, work->grips, &work->grip_count);
     if (!status && work->certificates.count == 0)
         status = hk_fail_text(
             HK_EXIT_FAILED,
@@ -225,7 +182,7 @@ int hk_cmd_gpg_setup(const struct hk_call *call)
     if (!status) {
         status = hk_console_open(&console, call);
         if (!status && hk_call_option(call, "remove")) {
-            status = list_certificates(&console, &work->certificates, work->grips, &work->grip_count);
+            status = hk_gpg_list(&console, &work->certificates, work->grips, &work->grip_count);
             if (!status)
                 status = hk_gpg_unset(work->home, work->grips, work->grip_count);
         } else if (!status) {
@@ -294,14 +251,10 @@ int hk_cmd_gpg_export(const struct hk_call *call)
     if (!status)
         status = refresh_profile(&console);
     if (!status)
-        status = list_certificates(&console, &work->certificates, work->grips, &work->grip_count);
-    size_t at = 0, count = work->certificates.count;
-    while (name && at < count && strcmp(work->certificates.list[at].name, name) != 0)
-        at++;
-    if (!status && at == count)
-        status = hk_fail_text(HK_EXIT_FAILED, "no such certificate; 'halfkey gpg setup' makes one");
-    else if (!status && !name && count > 1)
-        status = hk_fail_text(HK_EXIT_USAGE, "which key's? The account has %zu certificates", count);
+        status = hk_gpg_list(&console, &work->certificates, work->grips, &work->grip_count);
+    size_t at = 0;
+    if (!status)
+        status = hk_gpg_choose(&work->certificates, name, &at);
     if (!status)
         status = export_one(call, &work->certificates.list[at].read, work->certificates.list[at].bytes,
                             work->certificates.list[at].size);

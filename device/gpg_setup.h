@@ -6,6 +6,7 @@
 #define HALFKEY_DEVICE_GPG_SETUP_H
 
 #include "device/certificate.h"
+#include "device/console.h"
 #include "device/gpg_home.h"
 #include "device/scd.h"
 
@@ -20,6 +21,13 @@ struct hk_gpg_certificates {
         uint8_t bytes[HK_ATTACHMENT_MAX];
     } list[HK_GPG_CERTIFICATES];
 };
+
+/* Every certificate of the account, and the keygrips of all keys that this device has a half of: HK_KEYS_MAX
+ * places. */
+HK_CHECK int hk_gpg_list(struct hk_console *console, struct hk_gpg_certificates *out, char (*grips)[41],
+                         size_t *grip_count);
+/* The one of this key, or the only one (NULL). */
+HK_CHECK int hk_gpg_choose(const struct hk_gpg_certificates *certificates, const char *name, size_t *at);
 
 /* Points gpg-agent to halfkey-scd, which stands beside this very program; puts the certificates into the
  * keyring with full trust; has gpg-agent make a stub for every key. Once more changes nothing. */

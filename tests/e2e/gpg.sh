@@ -144,6 +144,33 @@ check "and with a policy" test -e "$DIR/wkd/policy"
 says "it is the certificate" "$mine" gpg --batch --homedir "$DIR/friend.gpg" --show-keys --with-colons "$DIR/wkd/hu/$(PATH="$PATH:/usr/lib/gnupg" wkd_name)"
 fails "no other key's" "no such certificate" laptop halfkey gpg export box
 
+# ---- Thunderbird's preferences ----
+mkdir "$DIR/profile"; cat >"$DIR/profile/prefs.js" <<'P'
+// Mozilla User Preferences
+
+user_pref("app.update.lastUpdateTime", 1700000000);
+user_pref("mail.identity.id1.useremail", "bob@example.org");
+user_pref("mail.identity.id2.openpgp_key_id", "0123456789ABCDEF");
+user_pref("mail.identity.id2.useremail", "ann@example.org");
+P
+cp "$DIR/profile/prefs.js" "$DIR/prefs.before"
+pref() { sed -n "s/^user_pref(\"$1\", \(.*\));$/\1/p" "$DIR/profile/prefs.js"; }
+ln -s "127.0.1.1:+$$" "$DIR/profile/lock"
+fails "a profile that is in use is left alone" "end it first" laptop halfkey mail setup --profile "$DIR/profile"
+rm "$DIR/profile/lock"
+says "an identity of a profile is pointed at the key" "id2" laptop halfkey mail setup --profile "$DIR/profile"
+for name in openpgp_key_id last_entered_external_gnupg_key_id; do
+    check "$name is the fingerprint" is "$(pref mail.identity.id2.$name)" "\"$mine\""
+done
+check "as one of gpg's" is "$(pref mail.identity.id2.is_gnupg_key_id)" true
+check "gpg is allowed" is "$(pref mail.openpgp.allow_external_gnupg)" true
+check "nothing else has changed" is "$(grep -vc 'openpgp\|gnupg' "$DIR/profile/prefs.js")" "$(grep -vc 'openpgp\|gnupg' "$DIR/prefs.before")"
+check "once more changes nothing" laptop halfkey mail setup --profile "$DIR/profile"
+check "what is undone is as it was, byte for byte" sh -c "HALFKEY_HOME='$DIR/laptop' halfkey mail setup --profile '$DIR/profile' --remove && cmp '$DIR/prefs.before' '$DIR/profile/prefs.js' && ! ls '$DIR/profile' | grep halfkey"
+fails "twice is an error" "was not set up" laptop halfkey mail setup --profile "$DIR/profile" --remove
+sed -i s/ann@/anne@/ "$DIR/profile/prefs.js"
+fails "no identity with the address: it says which" "ann@example.org" laptop halfkey mail setup --profile "$DIR/profile"
+
 # ---- a key that gpg has, split ----
 old() { HALFKEY_HOME=$DIR/laptop GNUPGHOME=$DIR/old.gpg timeout 60 "$@" </dev/null; }
 sealed() { old gpg --batch --quiet --pinentry-mode loopback --passphrase 'open sesame' "$@"; }
