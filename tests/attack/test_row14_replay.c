@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "crypto/random.h"
 #include "keyservice/masterkey.h"
@@ -272,9 +273,16 @@ static void row14_a_first_message_again_opens_nothing_and_closes_nothing(void **
         hk_view_digest(before, &attack.service, false);
         uint64_t leaves = hk_view_leaves(&attack.service, laptop.account);
         for (uint64_t i = 0; i < hk_scaled(20000); i++) {
-            assert_int_equal(hk_endpoint_call(wire, frame, size, answer, sizeof(answer), &answer_size, 5000),
-                             HK_OK);
+            enum hk_error error =
+                HK_UNREACHABLE; /* a connection on which nothing authentic follows is closed */
+            for (int tries = 0; tries < 3 && error == HK_UNREACHABLE; tries++) {
+                error = hk_endpoint_call(wire, frame, size, answer, sizeof(answer), &answer_size, 5000);
+            }
+            assert_int_equal(error, HK_OK);
             assert_int_equal(answer[1], HK_FRAME_HANDSHAKE_ANSWER);
+            if (i >= 1000 && i % 100 == 0) { /* within what an address is allowed: 500 a second */
+                nanosleep(&(struct timespec){.tv_nsec = 250000000}, NULL);
+            }
         }
         /* what was captured fits none of the sessions that this opened */
         for (size_t i = 0; i < tape.count; i++) {
