@@ -196,7 +196,7 @@ static void put_signature(struct hk_ssh_client *client)
 static void sign_with(struct hk_ssh_client *client, const struct hk_agent_key_row *row, struct hk_bytes data)
 {
     struct hk_ssh_signed what;
-    char description[HK_SSH_WHAT_MAX];
+    char description[HK_SSH_WHAT_MAX], said[HK_SSH_WHAT_MAX + HK_NAME_MAX + 32];
     hk_ssh_signed_read(&what, data.data, data.size);
     if (data.size > HK_SIGN_MESSAGE_MAX) {
         hk_ssh_refuse_because(client, row->name, "%s", hk_strerror(HK_TOO_LARGE));
@@ -217,11 +217,15 @@ static void sign_with(struct hk_ssh_client *client, const struct hk_agent_key_ro
     begin_waiting(client, row->name, description);
     enum hk_error error = make_signature(client, row->name, &what, data);
     end_waiting(client);
-    if (error)
+    if (error) {
         hk_ssh_refuse_because(client, row->name, "%s",
                               *client->sentence ? client->sentence : hk_strerror(error));
-    else
-        put_signature(client);
+        return;
+    }
+    put_signature(client);
+    snprintf(said, sizeof said, "'%s': %s%s", row->name, description,
+             hk_ssh_is_forwarded(&client->bindings) ? ", from another host" : "");
+    hk_ssh_say(said);
 }
 
 bool hk_ssh_sign(struct hk_ssh_client *client, struct hk_bytes request)

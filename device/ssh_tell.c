@@ -10,6 +10,8 @@
 
 #include "device/settings.h"
 
+#define LINE_MAX_BYTES 1024
+
 /* Where it may be written without a mark left in anything but a place for messages. */
 static bool is_for_messages(int fd)
 {
@@ -19,17 +21,30 @@ static bool is_for_messages(int fd)
     return S_ISFIFO(status.st_mode) || (S_ISCHR(status.st_mode) && isatty(fd));
 }
 
+/* One line, in one write: lines of several connections do not mix. */
+static size_t make_line(char line[LINE_MAX_BYTES], const char *sentence)
+{
+    return (size_t)snprintf(line, LINE_MAX_BYTES, "halfkey: %.1000s\n", sentence);
+}
+
+void hk_ssh_say(const char *sentence)
+{
+    char line[LINE_MAX_BYTES];
+    size_t length = make_line(line, sentence);
+    (void)!write(STDERR_FILENO, line, length);
+}
+
 void hk_ssh_tell(pid_t peer, const char *sentence)
 {
-    char path[64], line[1024];
-    int length = snprintf(line, sizeof line, "halfkey: %.1000s\n", sentence);
-    (void)!write(STDERR_FILENO, line, (size_t)length);
+    char path[64], line[LINE_MAX_BYTES];
+    size_t length = make_line(line, sentence);
+    hk_ssh_say(sentence);
     snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)peer);
     int fd = peer > 0 ? open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
     if (fd < 0)
         return;
     if (is_for_messages(fd))
-        (void)!write(fd, line, (size_t)length);
+        (void)!write(fd, line, length);
     close(fd);
 }
 

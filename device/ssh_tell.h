@@ -11,6 +11,8 @@
 /* Tells the process `peer`, one of this user's that waits for our answer; its standard error only if it is a
  * terminal or a pipe. The sentence is one line without its end. */
 void hk_ssh_tell(pid_t peer, const char *sentence);
+/* The agent's own standard error alone: what was done. */
+void hk_ssh_say(const char *sentence);
 /* Runs the program of the setting `notify`, if there is one, and does not wait for it. */
 void hk_ssh_notify(const char *sentence);
 

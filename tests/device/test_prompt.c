@@ -87,6 +87,56 @@ static void a_pinentry_that_was_cancelled_or_died_gives_nothing(void **state)
     unsetenv("HALFKEY_PINENTRY");
 }
 
+/* ---- yes or no ---- */
+
+/* Nobody but a program: no display, no terminal of its own in the tests' harness, no setting but these. */
+static enum hk_error question_with(const char *setting, const char *script)
+{
+    char path[] = "/tmp/halfkey-question-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    dprintf(fd, "#!/bin/sh\n%s\n", script);
+    fchmod(fd, 0700);
+    close(fd);
+    setenv(setting, path, 1);
+    enum hk_error error = hk_prompt_question("May 50% of it\nbe used?");
+    unsetenv(setting);
+    unlink(path);
+    return error;
+}
+
+static void a_program_that_is_asked_says_yes_with_its_status(void **state)
+{
+    (void)state;
+    assert_int_equal(question_with("HALFKEY_CONFIRM", "[ \"$1\" = 'May 50% of it\nbe used?' ]"), HK_OK);
+    assert_int_equal(question_with("HALFKEY_CONFIRM", "exit 1"), HK_NOT_ALLOWED);
+    assert_int_equal(question_with("HALFKEY_CONFIRM", "kill -9 $$"), HK_NOT_ALLOWED);
+    assert_int_equal(question_with("HALFKEY_CONFIRM", "exit 127"), HK_NOT_FOUND);
+}
+
+static void pinentry_is_asked_a_question_with_its_escapes(void **state)
+{
+    (void)state;
+    static const char answers[] =
+        "echo OK; while read -r line; do case $line in %s BYE) exit 0;; *) echo OK;; esac; done";
+    char script[512];
+    snprintf(script, sizeof script, answers,
+             "'SETDESC May 50%25 of it%0Abe used?') good=1; echo OK;; CONFIRM) [ \"$good\" ] && echo OK || "
+             "echo ERR 1;;");
+    assert_int_equal(question_with("HALFKEY_PINENTRY", script), HK_OK);
+    snprintf(script, sizeof script, answers, "CONFIRM) echo ERR 83886194 no;;");
+    assert_int_equal(question_with("HALFKEY_PINENTRY", script), HK_NOT_ALLOWED);
+}
+
+static void askpass_is_asked_where_there_is_a_display(void **state)
+{
+    (void)state;
+    setenv("DISPLAY", ":none", 1);
+    assert_int_equal(question_with("SSH_ASKPASS", "[ \"$SSH_ASKPASS_PROMPT\" = confirm ]"), HK_OK);
+    assert_int_equal(question_with("SSH_ASKPASS", "exit 1"), HK_NOT_ALLOWED);
+    unsetenv("DISPLAY");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +144,9 @@ int main(void)
         cmocka_unit_test(a_line_that_is_too_long_is_refused),
         cmocka_unit_test(pinentry_is_asked_and_its_escapes_undone),
         cmocka_unit_test(a_pinentry_that_was_cancelled_or_died_gives_nothing),
+        cmocka_unit_test(a_program_that_is_asked_says_yes_with_its_status),
+        cmocka_unit_test(pinentry_is_asked_a_question_with_its_escapes),
+        cmocka_unit_test(askpass_is_asked_where_there_is_a_display),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,20 @@ refused "the phone's commit fails and says why" "this device is revoked" on phon
 check "no commit was made" test "$(git -C "$DIR/repo" rev-parse HEAD)" = "$before"
 check "the laptop goes on" on laptop stock_ssh "$one" true
 
+# --- a service that is slow: the user is told after two seconds, once, and not before ---
+: >"$DIR/notes.asked"
+restart_with HALFKEY_NOTIFY="$DIR/notes"
+check "a commit with a service that answers" on laptop commit quick
+check "nobody was told anything" test ! -s "$DIR/notes.asked"
+kill -STOP "$service"
+on laptop commit slow >"$DIR/slow.out" 2>"$DIR/slow.err" & slow=$!
+for _ in $(seq 80); do [ -s "$DIR/notes.asked" ] && break; sleep 0.05; done
+sleep 0.5
+kill -CONT "$service"
+check "the commit is made when the service answers" wait "$slow"
+check "the notice says what waits for whom" grep -qx "waiting for the key service: a signature in the namespace git with 'git'" "$DIR/notes.asked"
+check "once" test "$(wc -l <"$DIR/notes.asked")" = 1
+
 # --- the service is away ---
 kill "$service"; wait "$service" 2>/dev/null; service=
 refused "without the service it fails and says why" "cannot be reached\|no answer" on laptop stock_ssh "$one" true

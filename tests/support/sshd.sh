@@ -16,8 +16,12 @@ start_sshd() { # NAME [HOST-KEY-TYPE]: sets SSHD, PORT
     mkdir -p "$SSHD"; chmod 755 "$DIR" "$SSHD"
     ssh-keygen -q -t "$type" -N '' -f "$SSHD/host_key" -C "host $name" </dev/null
     : >>"$SSHD/authorized"
-    # A server that root runs wants this folder to be there.
-    [ "$(id -u)" != 0 ] || mkdir -p -m 755 /run/sshd
+    # A server that root runs wants this folder to be there, and without PAM turns away accounts whose password is locked.
+    local pam=no
+    if [ "$(id -u)" = 0 ]; then
+        mkdir -p -m 755 /run/sshd
+        ! getent shadow "$USER_NAME" | grep -q '^[^:]*:!' || pam=yes
+    fi
     for _ in 1 2 3; do
         PORT=$(free_port)
         cat >"$SSHD/config" <<CONFIG
@@ -27,7 +31,7 @@ HostKey $SSHD/host_key
 PidFile $SSHD/pid
 AuthorizedKeysFile $SSHD/authorized
 StrictModes no
-UsePAM no
+UsePAM $pam
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PubkeyAuthentication yes
