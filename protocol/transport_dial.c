@@ -17,7 +17,8 @@
 #define GREETING_BYTES 8
 #define KIND (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-static const char tcp_scheme[] = "tcp://", ipc_scheme[] = "ipc://";
+#define TCP_SCHEME "tcp://"
+#define IPC_SCHEME "ipc://"
 
 static bool wait_for(int fd, short events, int *left_ms, const atomic_bool *ending)
 {
@@ -83,7 +84,7 @@ static int connect_to(int family, const struct sockaddr *address, socklen_t size
 static int dial_tcp(const char *url, const atomic_bool *ending)
 {
     const int yes = 1;
-    const char *at = url + sizeof(tcp_scheme) - 1, *colon = strrchr(at, ':');
+    const char *at = url + sizeof(TCP_SCHEME) - 1, *colon = strrchr(at, ':');
     char host[256];
     struct addrinfo wanted = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
     if (colon == NULL || (size_t)(colon - at) >= sizeof(host)) {
@@ -108,7 +109,7 @@ static int dial_tcp(const char *url, const atomic_bool *ending)
 static int dial_ipc(const char *url, const atomic_bool *ending)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = url + sizeof(ipc_scheme) - 1;
+    const char *path = url + sizeof(IPC_SCHEME) - 1;
     if (strlen(path) >= sizeof(address.sun_path)) {
         return -1;
     }
@@ -118,6 +119,6 @@ static int dial_ipc(const char *url, const atomic_bool *ending)
 
 int hk_dial(const char *url, const atomic_bool *ending)
 {
-    return strncmp(url, ipc_scheme, sizeof(ipc_scheme) - 1) == 0 ? dial_ipc(url, ending)
+    return strncmp(url, IPC_SCHEME, sizeof(IPC_SCHEME) - 1) == 0 ? dial_ipc(url, ending)
                                                                  : dial_tcp(url, ending);
 }

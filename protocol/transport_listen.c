@@ -16,7 +16,8 @@
 #define BACKLOG 1024
 #define KIND (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-static const char tcp_scheme[] = "tcp://", ipc_scheme[] = "ipc://";
+#define TCP_SCHEME "tcp://"
+#define IPC_SCHEME "ipc://"
 
 static const char *failed(int fd)
 {
@@ -36,7 +37,7 @@ struct place {
 
 static bool split(struct place *place, const char *url)
 {
-    const char *host = url + sizeof(tcp_scheme) - 1, *colon = strrchr(host, ':');
+    const char *host = url + sizeof(TCP_SCHEME) - 1, *colon = strrchr(host, ':');
     if (colon == NULL || strlen(colon + 1) >= sizeof(place->port)) {
         return false;
     }
@@ -134,7 +135,7 @@ static bool is_left_over(const struct sockaddr_un *address)
 static const char *listen_ipc(struct hk_listening *listening, const char *url, char out[HK_LISTEN_URL_MAX])
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = url + sizeof(ipc_scheme) - 1;
+    const char *path = url + sizeof(IPC_SCHEME) - 1;
     if (strlen(path) >= sizeof(address.sun_path)) {
         return "this path is too long for a socket";
     }
@@ -164,7 +165,7 @@ static const char *listen_ipc(struct hk_listening *listening, const char *url, c
 const char *hk_listen_open(struct hk_listening *listening, const char *url, char out[HK_LISTEN_URL_MAX])
 {
     *listening = (struct hk_listening){.source = HK_SOURCE_LISTENING, .fd = -1};
-    return strncmp(url, ipc_scheme, sizeof(ipc_scheme) - 1) == 0 ? listen_ipc(listening, url, out)
+    return strncmp(url, IPC_SCHEME, sizeof(IPC_SCHEME) - 1) == 0 ? listen_ipc(listening, url, out)
                                                                  : listen_anywhere(listening, url, out);
 }
 

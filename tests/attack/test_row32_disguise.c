@@ -97,9 +97,7 @@ static void row32_a_login_that_is_not_whole_or_by_another_key_is_none(void **sta
     hk_refused(&attack, &attack.laptop, HK_OP_SIGN, sign_as(HK_SIGN_SSH_LOGIN, changed, login_size + 1),
                HK_BAD_ENCODING, "a byte behind a login");
     uint8_t *user = memmem(changed, login_size, "alice", 5);
-    static const char *const names[] = {"ali\ne", "al\x1b[m", "al\xff\xfe!",
-                                        "ali\x7f"
-                                        "e"};
+    static const char *const names[] = {"ali\ne", "al\x1b[m", "al\xff\xfe!", "ali\177e"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         memcpy(user, names[i], 5);
         hk_refused(&attack, &attack.laptop, HK_OP_SIGN, sign_as(HK_SIGN_SSH_LOGIN, changed, login_size),
