@@ -18,7 +18,7 @@
 #include "device/settings.h"
 
 #define START_MS 10000
-#define KNOCK_MS 3000
+#define KNOCK_MS 10000
 #define PAUSE_MS 20
 
 struct hk_agent_client {

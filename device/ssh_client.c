@@ -62,7 +62,7 @@ static enum hk_error unlock(struct hk_ssh_client *client)
 enum hk_error hk_ssh_run_unlocked(struct hk_ssh_client *client, bool ask)
 {
     enum hk_error error = hk_ssh_run(client);
-    if (error != HK_AGENT_LOCKED || !ask)
+    if (error != HK_AGENT_LOCKED || !ask || hk_ssh_is_forwarded(&client->bindings))
         return error;
     pthread_mutex_lock(&client->shared->asking);
     error = hk_ssh_run(client); /* another connection may have asked meanwhile */

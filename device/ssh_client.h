@@ -21,6 +21,9 @@ enum hk_ssh_message {
     HK_SSH_EXTENSION = 27
 };
 
+#define HK_SSH_REFUSED_MAX 16
+#define HK_SSH_REFUSED_MS 60000
+
 /* What all connections share. */
 struct hk_ssh_shared {
     struct hk_core *core;
@@ -34,6 +37,12 @@ struct hk_ssh_shared {
         char name[HK_NAME_MAX + 1];
     } shown[HK_KEYS_MAX];
     size_t shown_count;
+    struct hk_ssh_refused { /* hosts to which somebody has said no: not asked about again for a while */
+        size_t session_size;
+        uint8_t session[HK_SSH_SESSION_MAX];
+        long long until; /* CLOCK_BOOTTIME, milliseconds */
+    } refused[HK_SSH_REFUSED_MAX];
+    size_t refused_next;
     atomic_bool was_unlocked; /* `shown` has been filled */
     struct hk_ssh_waiting {   /* requests that the service has not answered yet */
         bool open, told;
@@ -67,7 +76,8 @@ void hk_ssh_client_serve(struct hk_ssh_client *client);
  * with client->sentence on an error. */
 void hk_ssh_operation(struct hk_ssh_client *client, enum hk_agent_op op);
 enum hk_error hk_ssh_run(struct hk_ssh_client *client) HK_CHECK;
-/* The same; asks for the passphrase, once, where the state is sealed and `ask` says so. */
+/* The same; asks for the passphrase, once, where the state is sealed and `ask` says so. Never for another
+ * host: nobody there shall make a passphrase be typed. */
 enum hk_error hk_ssh_run_unlocked(struct hk_ssh_client *client, bool ask) HK_CHECK;
 
 /* Answers a sign request (its content, behind the number). False if the key is none of ours, and nothing has

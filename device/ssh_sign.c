@@ -120,12 +120,66 @@ static enum hk_error find_key(struct hk_ssh_client *client, struct hk_agent_key_
     return HK_NOT_FOUND;
 }
 
+/* The session of the first host that the connection was handed to; one that nobody can take back. */
+static struct hk_bytes first_session(const struct hk_ssh_client *client)
+{
+    const struct hk_ssh_bindings *bindings = &client->bindings;
+    return bindings->count ? HK_BYTES(bindings->at[0].session, bindings->at[0].session_size)
+                           : HK_BYTES(NULL, 0);
+}
+
+/* Somebody who was told no shall not ask until a tired yes. */
+static bool was_refused(struct hk_ssh_client *client)
+{
+    struct hk_ssh_shared *shared = client->shared;
+    struct hk_bytes session = first_session(client);
+    bool found = false;
+    pthread_mutex_lock(&shared->lock);
+    for (size_t i = 0; i < HK_SSH_REFUSED_MAX; i++) {
+        const struct hk_ssh_refused *at = &shared->refused[i];
+        found =
+            found || (at->until > now_ms() && hk_ssh_same(HK_BYTES(at->session, at->session_size), session));
+    }
+    pthread_mutex_unlock(&shared->lock);
+    return found;
+}
+
+static void remember_refusal(struct hk_ssh_client *client)
+{
+    struct hk_ssh_shared *shared = client->shared;
+    struct hk_bytes session = first_session(client);
+    pthread_mutex_lock(&shared->lock);
+    struct hk_ssh_refused *at = &shared->refused[shared->refused_next++ % HK_SSH_REFUSED_MAX];
+    at->session_size = session.size;
+    if (session.size)
+        memcpy(at->session, session.data, session.size);
+    at->until = now_ms() + HK_SSH_REFUSED_MS;
+    pthread_mutex_unlock(&shared->lock);
+}
+
+/* HK_OK is yes. `answer` is what the user is told otherwise. */
+static enum hk_error ask(struct hk_ssh_client *client, const char *question, const char **answer)
+{
+    pthread_mutex_lock(&client->shared->asking);
+    bool refused = was_refused(client); /* perhaps while this one waited for its turn */
+    enum hk_error error = refused ? HK_NOT_ALLOWED : hk_prompt_question(question);
+    pthread_mutex_unlock(&client->shared->asking);
+    *answer = refused                   ? ", and the answer was no a moment ago"
+              : error == HK_NOT_ALLOWED ? ", and the answer was no"
+                                        : ", and nobody could be asked: set 'confirm' or 'pinentry', or run "
+                                          "'halfkey key allow'";
+    if (error == HK_NOT_ALLOWED && !refused)
+        remember_refusal(client);
+    return error;
+}
+
 /* What the policy says, and the user if it says so. */
 static bool is_allowed(struct hk_ssh_client *client, const struct hk_agent_key_row *row,
                        const struct hk_ssh_signed *what, char description[HK_SSH_WHAT_MAX])
 {
     struct hk_ssh_policy policy;
-    char why[HK_SSH_WHY_MAX], question[HK_SSH_WHAT_MAX + HK_SSH_WHY_MAX + 256];
+    const char *answer = "";
+    char why[HK_SSH_WHY_MAX], text[HK_SSH_WHAT_MAX + HK_SSH_WHY_MAX + 256];
     if (hk_ssh_policy_decode(&policy, row->policy, row->policy_size)) {
         hk_ssh_refuse_because(client, row->name, "what it may be used for was set by a later version");
         return false;
@@ -134,23 +188,13 @@ static bool is_allowed(struct hk_ssh_client *client, const struct hk_agent_key_r
     enum hk_ssh_verdict verdict = hk_ssh_decide(&policy, what, &client->bindings, why);
     if (verdict == HK_SSH_ALLOW)
         return true;
-    enum hk_error error = HK_NOT_ALLOWED;
-    if (verdict == HK_SSH_ASK) {
-        snprintf(question, sizeof question, "May the key '%s' be used for %s? %c%s.", row->name, description,
-                 why[0] - 'a' + 'A', why + 1);
-        pthread_mutex_lock(&client->shared->asking);
-        error = hk_prompt_question(question);
-        pthread_mutex_unlock(&client->shared->asking);
-    }
-    if (error == HK_OK)
+    snprintf(text, sizeof text, "May the key '%s' be used for %s? %c%s.", row->name, description,
+             why[0] - 'a' + 'A', why + 1);
+    if (verdict == HK_SSH_ASK && ask(client, text, &answer) == HK_OK)
         return true;
-    snprintf(question, sizeof question, "'%s': %s was refused: %s%s", row->name, description, why,
-             verdict != HK_SSH_ASK     ? ""
-             : error == HK_NOT_ALLOWED ? ", and the answer was no"
-                                       : ", and nobody could be asked: set 'confirm' or 'pinentry', or run "
-                                         "'halfkey key allow'");
-    hk_ssh_notify(question);
-    hk_ssh_refuse_because(client, "", "%s", question);
+    snprintf(text, sizeof text, "'%s': %s was refused: %s%s", row->name, description, why, answer);
+    hk_ssh_notify(text);
+    hk_ssh_refuse_because(client, "", "%s", text);
     return false;
 }
 
@@ -226,6 +270,8 @@ static void sign_with(struct hk_ssh_client *client, const struct hk_agent_key_ro
     snprintf(said, sizeof said, "'%s': %s%s", row->name, description,
              hk_ssh_is_forwarded(&client->bindings) ? ", from another host" : "");
     hk_ssh_say(said);
+    if (hk_ssh_is_forwarded(&client->bindings))
+        hk_ssh_notify(said);
 }
 
 bool hk_ssh_sign(struct hk_ssh_client *client, struct hk_bytes request)

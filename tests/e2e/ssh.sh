@@ -119,10 +119,10 @@ refused "a host that is not known" "log in there once" laptop key allow git --ho
 check "any again" laptop key allow git --namespaces any --hosts any
 
 # --- a forwarded agent: ssh -A to one, and from there to two ---
-second_hop() { # [ENVIRONMENT]
+second_hop() { # [TIMES]: the last time counts
     local socket; socket=$(laptop agent --print-socket)
-    SSH_AUTH_SOCK=$socket stock_ssh "$one" -A "ssh -F /dev/null -o BatchMode=yes -o UserKnownHostsFile=$DIR/known_hosts \
-        -o IdentitiesOnly=yes -o IdentityFile=$SSH_KEY -p $two $USER_NAME@127.0.0.1 echo arrived"
+    SSH_AUTH_SOCK=$socket stock_ssh "$one" -A "for i in $(seq -s ' ' "${1:-1}"); do ssh -F /dev/null -o BatchMode=yes -o UserKnownHostsFile=$DIR/known_hosts \
+        -o IdentitiesOnly=yes -o IdentityFile=$SSH_KEY -p $two $USER_NAME@127.0.0.1 echo arrived; done"
 }
 restart_with() { # VARIABLE=VALUE...: another agent for the laptop
     laptop agent --stop; env "$@" HALFKEY_HOME="$DIR/laptop" halfkey agent --print-socket >/dev/null
@@ -134,6 +134,9 @@ answers yes 0; answers no 1; answers notes 0
 refused "with nobody to ask, a forwarded use is refused" "nobody could be asked" second_hop
 restart_with HALFKEY_CONFIRM="$DIR/no" HALFKEY_NOTIFY="$DIR/notes"
 refused "asked, and the answer is no" "the answer was no" second_hop
+rm -f "$DIR/no.asked"
+refused "told no, a host asks again: nobody is bothered" "a moment ago" second_hop 2
+check "one question" test "$(wc -l <"$DIR/no.asked")" = 1
 check "the question names key, user and the second host" grep -q "'git'.*a login as $USER_NAME at the host $(ssh-keygen -l -f "$DIR/sshd-two/host_key.pub" | grep -o 'SHA256:[^ ]*').*another host" "$DIR/no.asked"
 check "a notice is given" grep -q "was refused" "$DIR/notes.asked"
 check "a local login is not asked about" sh -c "rm -f $DIR/no.asked"; check "it logs in" on laptop stock_ssh "$two" true

@@ -97,6 +97,14 @@ check "nobody was asked for that" test "$(wc -l <"$DIR/asked")" = 1
 check "for a commit the passphrase is asked for" commit
 check "that made two" test "$(wc -l <"$DIR/asked")" = 2
 
+# --- another host cannot have a passphrase typed ---
+stock_ssh "$PORT" -A "sleep 2; ssh-add -T $SSH_KEY" >"$DIR/hop.out" 2> >(cat >"$DIR/hop.err") & hop=$!
+sleep 1; halfkey lock
+wait "$hop"; check "sealed, a forwarded request is refused" test $? != 0
+check "it says that it is locked" grep -q "halfkey unlock" "$DIR/hop.err"
+check "nobody was asked for a passphrase" test "$(wc -l <"$DIR/asked")" = 2
+commit
+
 # --- what a commit costs: beside the same with a key in stock ssh-agent, one of each in turn, by their medians ---
 eval "$(ssh-agent -a "$DIR/stock.socket")" >/dev/null; stock=$SSH_AGENT_PID
 SSH_AUTH_SOCK=$DIR/stock.socket ssh-add -q "$DIR/plain"
