@@ -10,11 +10,12 @@
 #include "protocol/cbor.h"
 
 struct field_row {
+    bool known; /* numbers may have gaps */
     enum hk_field_type type;
     size_t min, max;
 };
 static const struct field_row rows[HK_AGENT_FIELD_COUNT] = {
-#define ROW(id, number, type, min, max) [number] = {type, min, max},
+#define ROW(id, number, type, min, max) [number] = {true, type, min, max},
     HK_AGENT_FIELDS(ROW)
 #undef ROW
 };
@@ -164,7 +165,7 @@ enum hk_error hk_agent_decode(struct hk_agent_message *message, const uint8_t *d
     hk_cbor_reader_init(&reader, data, size);
     hk_cbor_get_map(&reader, &map, HK_AGENT_FIELD_COUNT);
     while (hk_cbor_map_next_uint(&reader, &map, &field)) {
-        if (field >= HK_AGENT_FIELD_COUNT) {
+        if (field >= HK_AGENT_FIELD_COUNT || !rows[field].known) {
             hk_cbor_fail(&reader);
             break;
         }

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #define AFTER_FAILURE_SECONDS 600
+#define UNSETTLED_SECONDS 10 /* as long as a command may take to come behind the unlock */
 
 bool hk_refresh_is_due(const struct hk_state *state, const struct hk_refresh_policy *policy, uint64_t now)
 {
@@ -21,13 +22,6 @@ void hk_refresh_count_use(struct hk_state *state)
     __atomic_fetch_add(&state->uses, 1, __ATOMIC_RELAXED);
 }
 
-static bool is_due(struct hk_core *core)
-{
-    return core->state != NULL && core->approval == NULL && core->joining == NULL &&
-           !atomic_load(&core->unsettled) && !atomic_load(&core->stopping) &&
-           hk_refresh_is_due(core->state, &core->settings.refresh, (uint64_t)time(NULL));
-}
-
 static long long now_awake(void)
 {
     struct timespec now;
@@ -35,16 +29,55 @@ static long long now_awake(void)
     return now.tv_sec;
 }
 
+/* Unlocked a while ago, and no command has asked the service since: what a command would see to first, keys
+ * that wait here or elsewhere included, is seen to without one. */
+static bool is_forgotten(struct hk_core *core)
+{
+    return atomic_load(&core->unsettled) && core->state->phase == HK_PHASE_ACTIVE &&
+           !core->state->enrolment.open &&
+           now_awake() - atomic_load(&core->last_command) >= UNSETTLED_SECONDS;
+}
+
+static bool is_due(struct hk_core *core)
+{
+    bool is_free = core->state != NULL && core->approval == NULL && core->joining == NULL &&
+                   !atomic_load(&core->stopping);
+    return is_free && (is_forgotten(core) ||
+                       (!atomic_load(&core->unsettled) &&
+                        hk_refresh_is_due(core->state, &core->settings.refresh, (uint64_t)time(NULL))));
+}
+
+/* Beside commands: is the service there? With a refresh half done nothing but its next step may be sent. */
+static enum hk_error look(struct hk_core *core)
+{
+    pthread_rwlock_rdlock(&core->gate);
+    enum hk_error error = !is_due(core)                                   ? HK_AGENT_LOCKED
+                          : core->state->refresh.stage == HK_REFRESH_NONE ? hk_client_check_now(core->client)
+                                                                          : HK_OK;
+    pthread_rwlock_unlock(&core->gate);
+    return error;
+}
+
+static enum hk_error act(struct hk_core *core)
+{
+    enum hk_error error = HK_OK;
+    pthread_rwlock_wrlock(&core->gate);
+    if (is_due(core) && atomic_load(&core->unsettled)) {
+        error = hk_core_resume(core);
+    }
+    if (error == HK_OK && !atomic_load(&core->unsettled) && is_due(core)) {
+        error = hk_core_refresh(core);
+    }
+    pthread_rwlock_unlock(&core->gate);
+    return error;
+}
+
 static void *run(void *argument)
 {
     struct hk_core *core = argument;
-    pthread_rwlock_rdlock(&core->gate);
-    enum hk_error error = is_due(core) ? hk_client_check_now(core->client) : HK_AGENT_LOCKED;
-    pthread_rwlock_unlock(&core->gate);
+    enum hk_error error = look(core);
     if (error == HK_OK) {
-        pthread_rwlock_wrlock(&core->gate);
-        error = is_due(core) ? hk_core_refresh(core) : HK_OK;
-        pthread_rwlock_unlock(&core->gate);
+        error = act(core);
     }
     atomic_store(&core->refresh_not_before, error == HK_OK ? 0 : now_awake() + AFTER_FAILURE_SECONDS);
     atomic_store(&core->refreshing, false);

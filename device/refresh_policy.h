@@ -3,8 +3,10 @@
  *
  * A look at each tick of the agent, and, when it is time, one thread that first makes sure that the service
  * is there, with commands going on beside it, and only then takes the gate for the refresh itself (some
- * milliseconds). It does not keep the agent from locking, never runs while devices come or go or something is
- * unsettled, and waits ten minutes after a failure. */
+ * milliseconds). It does not keep the agent from locking, never runs while devices come or go, and waits ten
+ * minutes after a failure. What is unsettled is left to the next command, or, if none comes, seen to ten
+ * seconds after the last one: so an agent that was only unlocked keeps the schedule, and gets and gives keys.
+ */
 #ifndef HALFKEY_DEVICE_REFRESH_POLICY_H
 #define HALFKEY_DEVICE_REFRESH_POLICY_H
 

@@ -86,6 +86,14 @@ says "a key that is made then is the phone's as well" $?
 seals=$(entries hand-seal); [ "$seals" -ge 7 ]; says "the log has every hand-over ($seals)" $?
 phone log --verify >"$DIR/out" 2>"$DIR/err"; says "and the phone finds it whole" $?
 
+# --- nobody types anything on the phone but its unlocking ---
+phone agent --stop >/dev/null 2>&1
+laptop key create unseen --suite ed25519 >"$DIR/out" 2>"$DIR/err"; says "a key for a phone that is only unlocked" $?
+confirmed=$(entries hand-confirm)
+phone unlock >"$DIR/out" 2>"$DIR/err"; says "it is unlocked, and asked for nothing" $?
+for _ in $(seq 60); do [ "$(entries hand-confirm)" -gt "$confirmed" ] && break; sleep 0.5; done
+[ "$(entries hand-confirm)" -gt "$confirmed" ]; says "its agent has come for the key by itself" $?
+
 # --- the phone is lost with a key on its way to it ---
 phone agent --stop >/dev/null 2>&1; cp -r "$DIR/phone" "$DIR/lost"
 laptop key create late --suite ed25519 >"$DIR/out" 2>"$DIR/err"; says "a key is on its way to the phone" $?
