@@ -103,6 +103,7 @@ enum hk_error hk_ring_secret_decode(struct hk_ring_secret *secret, const uint8_t
         hk_big_load(read.prime[i], HK_RING_HALF, prime, HK_RING_BYTES / 2);
     }
     hk_big_mul(read.ring.n, read.prime[0], HK_RING_HALF, read.prime[1], HK_RING_HALF);
+    HK_PUBLIC(read.ring.n);
     hk_big_load(read.ring.t, HK_RING_LIMBS, in + HK_RING_BYTES, HK_RING_BYTES);
     hk_big_load(read.lambda1, HK_RING_LIMBS, in + 2 * HK_RING_BYTES, HK_RING_BYTES);
     hk_big_load(read.lambda2, HK_RING_LIMBS, in + 3 * HK_RING_BYTES, HK_RING_BYTES);
@@ -111,6 +112,8 @@ enum hk_error hk_ring_secret_decode(struct hk_ring_secret *secret, const uint8_t
     }
     power_secret(read.ring.s1, &read, read.ring.t, read.lambda1);
     power_secret(read.ring.s2, &read, read.ring.t, read.lambda2);
+    HK_PUBLIC(read.ring.s1);
+    HK_PUBLIC(read.ring.s2);
     *secret = read;
     return HK_OK;
 }
@@ -209,6 +212,7 @@ void hk_ring_prove(uint8_t proof[HK_RING_PROOF_BYTES], const struct hk_ring_secr
         add_commitment(&hash, x);
     }
     hk_hash_final(&hash, digest);
+    HK_PUBLIC(digest); /* the challenge is sent */
     memcpy(proof, digest, CHALLENGE_BYTES);
     for (size_t i = 0; i < HK_RING_ROUNDS; i++) {
         respond(x, a[i], secret, phi, challenge_bit(proof, 2 * i), challenge_bit(proof, 2 * i + 1));

@@ -31,7 +31,9 @@ static void make_keys(void)
     hk_test_random_source(defined_random);
     hk_paillier_generate(&world.paillier, HK_PAILLIER_BITS);
     for (int i = 0; i < 2; i++) {
-        hk_prime(world.ring.prime[i], HK_RING_HALF);
+        do { /* safe ones are 3 mod 4, and reading looks at that */
+            hk_prime(world.ring.prime[i], HK_RING_HALF);
+        } while ((world.ring.prime[i][0] & 3) != 3);
     }
     struct hk_ring *ring = &world.ring.ring;
     hk_big_mul(ring->n, world.ring.prime[0], HK_RING_HALF, world.ring.prime[1], HK_RING_HALF);
@@ -142,7 +144,31 @@ static void shift(const struct ct_subject *subject)
     hk_ecdsa_shift_cipher(world.pair.cipher, &world.pair.paillier, &delta);
 }
 
+static void ring_proof(const struct ct_subject *subject)
+{
+    static uint8_t proof[HK_RING_PROOF_BYTES];
+    (void)subject;
+    hk_ring_prove(proof, &world.ring);
+    PUBLIC(proof);
+    MUST(hk_ring_verify(&world.ring.ring, proof) == HK_OK);
+}
+
+/* The service's own keys on their way into its store and out of it. */
+static void stored_keys(const struct ct_subject *subject)
+{
+    static struct hk_paillier_secret paillier;
+    static struct hk_ring_secret ring;
+    static uint8_t bytes[HK_RING_SECRET_BYTES];
+    (void)subject;
+    hk_paillier_secret_encode(bytes, &world.paillier);
+    MUST(hk_paillier_secret_decode(&paillier, bytes, 2 * N_BYTES) == HK_OK);
+    hk_ring_secret_encode(bytes, &world.ring);
+    MUST(hk_ring_secret_decode(&ring, bytes) == HK_OK);
+}
+
 const struct ct_row ct_rows_ecdsa[] = {{"key set-up of ECDSA", CT_ONCE, setup},
                                        {"ECDSA signature, both sides", CT_ONCE, signature},
                                        {"shift of an ECDSA pair", CT_ONCE, shift},
+                                       {"proof of the ring", CT_ONCE, ring_proof},
+                                       {"the keys of ECDSA, stored and read", CT_ONCE, stored_keys},
                                        {NULL, CT_ONCE, NULL}};

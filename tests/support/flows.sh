@@ -43,7 +43,9 @@ stop() { # also one that a subshell has started
 # Ends the agents at once, as a crash does; nothing may depend on their end.
 kill_agent() {
     local pid; pid=$(cut -d' ' -f1 "$W/$1/lock" 2>/dev/null)
-    is_ours "$pid" && kill -9 "$pid" && while is_ours "$pid"; do sleep 0.01; done
+    is_ours "$pid" && kill -9 "$pid"
+    # One that is still dying would take the next command's connection with it.
+    [ ! -e "$W/$1/lock" ] || { flock -w 10 "$W/$1/lock" true; sleep 0.02; }
     rm -f "$W/$1/lock"
 }
 kill_agents() { kill_agent laptop; kill_agent phone; }
