@@ -283,7 +283,7 @@ static bool add_frame(size_t *total, bool is_request, enum hk_op op)
     const struct hk_op_row *row = hk_op_row(op);
     size_t size, request = HK_ECDSA_REQUEST_HEAD + HK_ECDSA_PROOF_BYTES(HK_PAILLIER_BITS / 8);
     hk_message_init(&message);
-    uint64_t fields = is_request ? row->request : row->answer;
+    hk_field_set fields = is_request ? row->request : row->answer;
 #define PUT_HK_U64(id, min) hk_message_set_u64(&message, id, UINT32_MAX);
 #define PUT_HK_BSTR(id, min)                                                                                 \
     hk_message_set_bytes(&message, id, zeros,                                                                \

@@ -107,7 +107,8 @@ void hk_core_identify(struct hk_core *core)
             revoked[count++] = HK_BYTES(state->certificate[i].bytes, state->certificate[i].size);
         }
     }
-    hk_client_set_identity(core->client, &identity, state->phase == HK_PHASE_JOINING);
+    hk_client_set_identity(core->client, &identity,
+                           state->phase == HK_PHASE_JOINING || state->phase == HK_PHASE_RECOVERING);
     hk_client_set_revocations(core->client, revoked, count);
 }
 
@@ -169,7 +170,10 @@ void hk_core_lock(struct hk_core *core)
 enum hk_error hk_core_resume(struct hk_core *core)
 {
     enum hk_error error = HK_OK;
-    if (core->state->phase == HK_PHASE_CREATING || core->state->phase == HK_PHASE_FOUNDING) {
+    if (core->state->recovered && core->state->phase != HK_PHASE_ACTIVE) {
+        error = hk_resume_recover(core);
+        error = error == HK_UNKNOWN_RUN ? HK_OK : error; /* holders are still to answer */
+    } else if (core->state->phase == HK_PHASE_CREATING || core->state->phase == HK_PHASE_FOUNDING) {
         error = hk_resume_init(core);
     } else if (core->state->phase == HK_PHASE_JOINING) {
         error = hk_resume_join(core);

@@ -185,6 +185,7 @@ HK_CHECK enum hk_error hk_core_repeat_confirm(struct hk_core *core);
 HK_CHECK enum hk_error hk_core_resume(struct hk_core *core);
 /* The parts of it that belong to other files. */
 HK_CHECK enum hk_error hk_resume_init(struct hk_core *core);      /* op_init.c */
+HK_CHECK enum hk_error hk_resume_recover(struct hk_core *core);   /* op_recover.c: `recovered`, not ACTIVE */
 HK_CHECK enum hk_error hk_resume_keys(struct hk_core *core);      /* op_key.c */
 HK_CHECK enum hk_error hk_resume_join(struct hk_core *core);      /* op_join.c: phase HK_PHASE_JOINING */
 HK_CHECK enum hk_error hk_resume_enrolment(struct hk_core *core); /* op_approve.c: state->enrolment.open */
@@ -205,6 +206,11 @@ enum hk_error hk_op_stop(struct hk_op_call *call);
 enum hk_error hk_op_init(struct hk_op_call *call);
 enum hk_error hk_op_key_create(struct hk_op_call *call);
 enum hk_error hk_op_key_import(struct hk_op_call *call);
+enum hk_error hk_op_recovery_create(struct hk_op_call *call);
+enum hk_error hk_op_recovery_export(struct hk_op_call *call);
+enum hk_error hk_op_recover_fetch(struct hk_op_call *call);
+enum hk_error hk_op_recover_begin(struct hk_op_call *call);
+enum hk_error hk_op_recover_finish(struct hk_op_call *call);
 enum hk_error hk_op_key_delete(struct hk_op_call *call);
 enum hk_error hk_op_key_rotate(struct hk_op_call *call);
 enum hk_error hk_op_key_link(struct hk_op_call *call);

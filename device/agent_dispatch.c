@@ -42,6 +42,11 @@
     X(HK_AGENT_KEY_DELETE, hk_op_key_delete, ALONE)                                                          \
     X(HK_AGENT_KEY_ROTATE, hk_op_key_rotate, ALONE)                                                          \
     X(HK_AGENT_KEY_LINK, hk_op_key_link, SHARED_OFFLINE)                                                     \
+    X(HK_AGENT_RECOVERY_CREATE, hk_op_recovery_create, ALONE)                                                \
+    X(HK_AGENT_RECOVERY_EXPORT, hk_op_recovery_export, ALONE)                                                \
+    X(HK_AGENT_RECOVER_FETCH, hk_op_recover_fetch, ALONE_OFFLINE)                                            \
+    X(HK_AGENT_RECOVER_BEGIN, hk_op_recover_begin, ALONE_OFFLINE)                                            \
+    X(HK_AGENT_RECOVER_FINISH, hk_op_recover_finish, ALONE_OFFLINE)                                          \
     X(HK_AGENT_ATTACH, hk_op_attach, ALONE)                                                                  \
     X(HK_AGENT_ATTACHMENT, hk_op_attachment, SHARED_OFFLINE)                                                 \
     X(HK_AGENT_DEVICE_UPDATE, hk_op_device_update, ALONE)
@@ -52,7 +57,7 @@
 struct row {
     enum hk_agent_op op;
     char needs;
-    uint64_t required;
+    hk_field_set required;
 };
 static const struct row rows[ROW_COUNT] = {
 #define B HK_BIT
@@ -90,7 +95,9 @@ static enum hk_error check_state(struct hk_op_call *call, const struct row *row)
     }
     if (core->state->phase != HK_PHASE_ACTIVE) {
         return hk_op_fail(call, HK_NO_ACCOUNT, "this device is not set up to its end; run '%s' again",
-                          core->state->phase == HK_PHASE_JOINING ? "halfkey device join" : "halfkey init");
+                          core->state->recovered                   ? "halfkey recover"
+                          : core->state->phase == HK_PHASE_JOINING ? "halfkey device join"
+                                                                   : "halfkey init");
     }
     if (row->needs == 'A' && core->state->role != HK_ROLE_ADMIN) {
         return HK_NOT_ALLOWED;

@@ -115,7 +115,8 @@ enum hk_error hk_agent_encode(const struct hk_agent_message *message, uint8_t *o
 {
     struct hk_cbor_writer writer;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, (uint64_t)__builtin_popcountll(message->present));
+    hk_cbor_put_map(&writer, (uint64_t)(__builtin_popcountll((uint64_t)message->present) +
+                                        __builtin_popcountll((uint64_t)(message->present >> 64))));
     for (unsigned field = 0; field < HK_AGENT_FIELD_COUNT; field++) {
         if ((message->present & HK_BIT(field)) != 0) {
             hk_cbor_put_uint(&writer, field);

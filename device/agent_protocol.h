@@ -79,8 +79,13 @@
     X(HK_A_RECOVERY, 51, HK_U64, 0, 0)       /* which key of four an ECDSA signature recovers to */          \
     X(HK_A_SSH_SOCKET, 52, HK_TSTR, 1, 128)  /* where SSH's clients find the agent */                        \
     X(HK_A_SSH_PROBLEM, 53, HK_TSTR, 1, 256) /* why they do not */                                           \
+    X(HK_A_INDICES, 54, HK_LIST, 1, 1)       /* of holders, from 1 */                                        \
+    X(HK_A_REQUEST, 56, HK_BSTR, 1, 2048)    /* protocol/recovery.h */                                       \
+    X(HK_A_CONTRIBUTIONS, 57, HK_LIST, 1, 60000) /* likewise */                                              \
     X(HK_A_ATTACHMENT, 58, HK_BSTR, 0, HK_ATTACHMENT_MAX)                                                    \
-    X(HK_A_REFUSED, 59, HK_TSTR, 1, 128) /* why the service's profile was not taken over */
+    X(HK_A_REFUSED, 59, HK_TSTR, 1, 128) /* why the service's profile was not taken over */                  \
+    X(HK_A_HOLDERS, 60, HK_LIST, 32, 32) /* X25519 keys; their names are KEYS */                             \
+    X(HK_A_THRESHOLD, 61, HK_U64, 0, 0)
 
 enum hk_agent_field {
 #define HK_AGENT_FIELD_ENUM(id, number, type, min, max) id = number,
@@ -177,6 +182,19 @@ enum hk_agent_state {
     /* KEY -> MESSAGE (the statement of the link, as text), [SIGNATURE] by the old key, SUITE of the old one \
      */                                                                                                      \
     X(HK_AGENT_KEY_LINK, 30, "key link", 'U', B(HK_A_KEY))                                                   \
+    /* THRESHOLD HOLDERS KEYS (their names) -> COUNT (keys dealt). The set is then in the state folder too   \
+     */                                                                                                      \
+    X(HK_AGENT_RECOVERY_CREATE, 31, "recovery create", 'A',                                                  \
+      B(HK_A_THRESHOLD) | B(HK_A_HOLDERS) | B(HK_A_KEYS))                                                    \
+    /* -> COUNT. Fetches the set into the state folder */                                                    \
+    X(HK_AGENT_RECOVERY_EXPORT, 32, "recovery export", 'U', 0)                                               \
+    /* SERVICE ACCOUNT -> COUNT. The same as a stranger, before there is an account here */                  \
+    X(HK_AGENT_RECOVER_FETCH, 33, "recover", 'B', B(HK_A_SERVICE) | B(HK_A_ACCOUNT))                         \
+    /* SERVICE DEVICE INDICES [PASSPHRASE] -> REQUEST. From the set in the state folder; again, the same one \
+     */                                                                                                      \
+    X(HK_AGENT_RECOVER_BEGIN, 34, "recover", 'B', B(HK_A_SERVICE) | B(HK_A_DEVICE) | B(HK_A_INDICES))        \
+    /* [CONTRIBUTIONS] [PASSPHRASE] -> ACCOUNT SERIAL CERTIFICATE WORDS COUNT (keys) */                      \
+    X(HK_AGENT_RECOVER_FINISH, 35, "recover", 'B', 0)                                                        \
     /* KEY NAME [ATTACHMENT] -> nothing. Puts a key's public attachment of that name into the profile, or    \
      * takes it away. */                                                                                     \
     X(HK_AGENT_ATTACH, 36, "attach", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                        \
@@ -194,7 +212,7 @@ enum hk_agent_op {
 
 /* A request or an answer. Large: keep it off the stack. What it points to belongs to the caller. */
 struct hk_agent_message {
-    uint64_t present; /* HK_BIT of each field it has */
+    hk_field_set present; /* HK_BIT of each field it has */
     struct hk_value value[HK_AGENT_FIELD_COUNT];
     struct hk_bytes pool[HK_AGENT_ITEMS_MAX];
     size_t pooled;

@@ -2,11 +2,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/secret.h"
 #include "crypto/suite.h"
 #include "device/agent.h"
-#include "device/cmd.h"
+#include "device/cmd_holder.h"
 #include "device/home.h"
 #include "device/json.h"
 #include "device/whole_keys.h"
@@ -21,6 +22,26 @@ static void print_account(const struct hk_agent_message *answer, const char *dev
     hk_account_text(name, answer->value[HK_A_ACCOUNT].data);
     printf("Account %s\n", name);
     printf("Device  %s (administrator)\n\n", device);
+}
+
+/* On a terminal it is asked for; elsewhere the line that says what is missing is all, so that scripts go on.
+ */
+static int offer_recovery(struct hk_console *console)
+{
+    char folder[2048];
+    const char *home = getenv("HOME");
+    snprintf(folder, sizeof folder, "%s/halfkey-recovery", home && *home ? home : ".");
+    struct hk_set_wish wish = {.threshold = 2, .shares = 3, .folder = folder};
+    if (hk_call_option(console->call, "no-recovery"))
+        return 0;
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+        hk_prompt_confirm(
+            "\nMake three recovery shares now, of which any two bring the account back? They are "
+            "written to\n~/halfkey-recovery. (With --no-recovery this is not asked.)"))
+        return hk_make_set(console, &wish);
+    fprintf(stderr,
+            "No recovery: if this device is lost, the account is. 'halfkey recovery create' makes shares.\n");
+    return 0;
 }
 
 static int init(struct hk_console *console, const char *device, char *passphrase)
@@ -59,7 +80,7 @@ static int init(struct hk_console *console, const char *device, char *passphrase
         puts("Without a passphrase whoever can read this device's state folder can use its halves, until it "
              "is "
              "revoked.");
-    return status;
+    return status ? status : offer_recovery(console);
 }
 
 int hk_cmd_init(const struct hk_call *call)
@@ -90,6 +111,61 @@ static void put_whole(void *context, const char *path, const struct hk_agent_key
     hk_json_text(context, NULL, path);
 }
 
+/* What the signed profile says of the recovery set; NULL if it cannot be read. On the heap. */
+static struct hk_profile *read_profile(const struct hk_agent_message *answer)
+{
+    const struct hk_value *bytes = &answer->value[HK_A_PROFILE];
+    struct hk_profile *profile = hk_agent_has(answer, HK_A_PROFILE) ? malloc(sizeof *profile) : NULL;
+    if (profile &&
+        hk_profile_open_named(profile, bytes->data, bytes->size, answer->value[HK_A_ACCOUNT].data) != HK_OK) {
+        free(profile);
+        profile = NULL;
+    }
+    return profile;
+}
+
+static size_t keys_in_set(const struct hk_profile *profile)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->key_count; i++)
+        count += profile->keys[i].in_set;
+    return count;
+}
+
+static void state_recovery(const struct hk_agent_message *answer)
+{
+    struct hk_profile *profile = read_profile(answer);
+    char when[HK_TIME_TEXT];
+    if (profile && profile->recovery.count) {
+        hk_time_text(when, profile->recovery.created);
+        printf("Recovery  any %zu of %zu shares of %s", profile->recovery.threshold, profile->recovery.count,
+               when);
+        if (keys_in_set(profile) != profile->key_count)
+            printf("; %zu keys are NOT in it: run 'halfkey recovery create' again",
+                   profile->key_count - keys_in_set(profile));
+        puts("");
+    } else if (profile) {
+        puts("Recovery  NONE: 'halfkey recovery create' makes shares that bring the account back");
+    }
+    free(profile);
+}
+
+static void json_recovery(struct hk_json *json, const struct hk_agent_message *answer)
+{
+    struct hk_profile *profile = read_profile(answer);
+    if (profile && profile->recovery.count) {
+        hk_json_map(json, "recovery");
+        hk_json_number(json, "threshold", profile->recovery.threshold);
+        hk_json_number(json, "shares", profile->recovery.count);
+        hk_json_number(json, "keys", keys_in_set(profile));
+        hk_json_time(json, "created", profile->recovery.created);
+        hk_json_end_map(json);
+    } else if (profile) {
+        hk_json_bool(json, "recovery", false);
+    }
+    free(profile);
+}
+
 static void state_json(const struct hk_agent_message *answer)
 {
     static const char *const states[] = {"empty", "locked", "unlocked", "unfinished"};
@@ -114,6 +190,7 @@ static void state_json(const struct hk_agent_message *answer)
         hk_json_time(&json, "log_verified", hk_agent_u64(answer, HK_A_LOG_TIME));
         hk_json_number(&json, "log_size", hk_agent_u64(answer, HK_A_LOG_SIZE));
         hk_json_time(&json, "stale_copy_seen", hk_agent_u64(answer, HK_A_WARNING));
+        json_recovery(&json, answer);
         hk_agent_text(answer, HK_A_REFUSED, text, sizeof text);
         hk_json_text(&json, "profile_refused", *text ? text : NULL);
         hk_json_list(&json, "suspended");
@@ -180,6 +257,7 @@ static void state_text(const struct hk_agent_message *answer)
     hk_time_text(when, hk_agent_u64(answer, HK_A_LOG_TIME));
     printf("Log       %llu entries, verified %s\n", (unsigned long long)hk_agent_u64(answer, HK_A_LOG_SIZE),
            when);
+    state_recovery(answer);
     state_keys(answer);
     if (hk_agent_u64(answer, HK_A_WARNING)) {
         hk_time_text(when, hk_agent_u64(answer, HK_A_WARNING));
@@ -235,7 +313,9 @@ static int show_state(struct hk_console *console)
     if (state == HK_AGENT_EMPTY)
         puts("No account here. 'halfkey init' makes one, 'halfkey device join' enrols this device in one.");
     else if (state == HK_AGENT_UNFINISHED)
-        puts("'halfkey init' or 'halfkey device join' was cut short here: run it again.");
+        puts("'halfkey init', 'halfkey device join' or 'halfkey recover' was not brought to its end here: "
+             "run it "
+             "again.");
     else if (!hk_agent_has(answer, HK_A_ACCOUNT))
         puts("Locked. 'halfkey unlock' opens this device's halves.");
     else

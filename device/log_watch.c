@@ -166,6 +166,9 @@ static enum hk_error check(struct watch *watch)
     if (error != HK_OK) {
         return error;
     }
+    if (watch->core->state->recovered && watch->core->state->log.head.generation == 0) {
+        hk_log_head_empty(&watch->last, watch->head.generation); /* it has seen none before */
+    }
     error = hk_log_check_head(&watch->view, &watch->last, &watch->head, watch->signature, source);
     if (error == HK_NEEDS_APPROVAL) {
         return check_new_generation(watch);

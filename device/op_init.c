@@ -181,9 +181,28 @@ static enum hk_error ask_status(struct hk_core *core)
 
 /* --- FOUNDING: record, certificate, profile 1 --- */
 
+/* After a recovery nothing else is left: no other device, and no key of which there were no shares. */
+static void clear_profile(const struct hk_state *state, struct hk_profile *profile)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < profile->key_count; i++) {
+        for (size_t j = 0; j < state->key_count; j++) {
+            if (memcmp(profile->keys[i].id, state->key[j].id, HK_ID_BYTES) == 0) {
+                profile->keys[kept++] = profile->keys[i];
+                break;
+            }
+        }
+    }
+    profile->key_count = kept;
+    profile->device_count = 0;
+}
+
 static enum hk_error list_device(void *argument, struct hk_profile *profile)
 {
     const struct hk_state *state = argument;
+    if (state->recovered) {
+        clear_profile(state, profile);
+    }
     if (profile->device_count != 0) {
         return HK_OK; /* put before a crash */
     }
@@ -234,7 +253,7 @@ static enum hk_error found(struct hk_core *core)
     if (state->record_size == 0 || hk_state_certificate(state, state->serial) == NULL) {
         error = sign_device(core);
     }
-    if (error == HK_OK && state->profile_version == 0) {
+    if (error == HK_OK && (state->profile_version == 0 || state->recovered)) {
         error = hk_core_next_profile(core, list_device, state);
     }
     if (error == HK_OK) {
@@ -354,8 +373,8 @@ enum hk_error hk_op_init(struct hk_op_call *call)
     if (core->state != NULL && is_repeat(call)) {
         return answer(call);
     }
-    if (core->state != NULL &&
-        (core->state->phase == HK_PHASE_ACTIVE || core->state->phase == HK_PHASE_JOINING)) {
+    if (core->state != NULL && (core->state->phase == HK_PHASE_ACTIVE ||
+                                core->state->phase == HK_PHASE_JOINING || core->state->recovered)) {
         return hk_op_fail(call, HK_EXISTS,
                           "there is an account here already; HALFKEY_HOME sets another folder");
     }

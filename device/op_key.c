@@ -10,6 +10,7 @@
 #include "crypto/suite.h"
 #include "crypto/x25519.h"
 #include "device/agent_core.h"
+#include "device/recovery_set.h"
 #include "protocol/seam.h"
 
 #define TRIES 3
@@ -193,6 +194,11 @@ struct listing {
     uint8_t successor[HK_ID_BYTES];
     uint8_t link[HK_ROTATION_ATTACHMENT_MAX];
     size_t link_size;
+    /* where the account has a recovery set: the new keys' part in it */
+    size_t dealt_count;
+    struct {
+        uint8_t id[HK_ID_BYTES], transcript[32];
+    } dealt[HK_KEYS_MAX];
 };
 
 static bool is_linked(const struct listing *listing, const struct hk_state_key *key)
@@ -234,6 +240,12 @@ static enum hk_error list_keys(void *argument, struct hk_profile *profile)
         slot->created = key->created;
         memcpy(slot->name, key->name, sizeof(slot->name));
         slot->imported = key->imported;
+        for (size_t j = 0; j < listing->dealt_count; j++) {
+            if (memcmp(listing->dealt[j].id, key->id, HK_ID_BYTES) == 0) {
+                slot->in_set = true;
+                memcpy(slot->set_transcript, listing->dealt[j].transcript, 32);
+            }
+        }
         if (is_linked(listing, key)) {
             slot->attachments = HK_BYTES(listing->link, listing->link_size);
         }
@@ -267,16 +279,42 @@ static enum hk_error look(struct hk_core *core, struct listing *listing, bool *m
     return error;
 }
 
+/* New keys join the account's recovery set by themselves, before anybody is told of them. */
+static enum hk_error deal(struct hk_core *core, struct listing *listing)
+{
+    struct hk_profile *profile = malloc(sizeof(*profile));
+    enum hk_error error = profile != NULL ? hk_state_profile(core->state, profile) : HK_NO_MEMORY;
+    bool has_set = error == HK_OK && profile->recovery.count != 0;
+    for (size_t i = 0; has_set && i < core->state->key_count && error == HK_OK; i++) {
+        const struct hk_state_key *key = &core->state->key[i];
+        if (!key->profiled && is_wanted(listing, key)) {
+            memcpy(listing->dealt[listing->dealt_count].id, key->id, HK_ID_BYTES);
+            error = hk_recovery_deal_key(core, &profile->recovery, key,
+                                         listing->dealt[listing->dealt_count++].transcript);
+        }
+    }
+    free(profile);
+    return error == HK_NOT_FOUND ? HK_OK : error;
+}
+
 static enum hk_error publish(struct hk_core *core)
 {
+    bool dealt = false;
     bool missing = core->state->role == HK_ROLE_ADMIN;
     enum hk_error error = HK_OK;
     for (size_t i = 0; missing && error == HK_OK && i <= HK_KEYS_MAX; i++) { /* one link a version */
         struct listing listing = {.state = core->state};
         error = look(core, &listing, &missing);
         if (error == HK_OK && missing) {
+            error = deal(core, &listing);
+        }
+        if (error == HK_OK && missing) {
             error = hk_core_next_profile(core, list_keys, &listing);
         }
+        dealt = dealt || listing.dealt_count != 0;
+    }
+    if (error == HK_OK && dealt) {
+        hk_recovery_keep_own(core);
     }
     return error;
 }

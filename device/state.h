@@ -23,6 +23,7 @@
 #include "device/home.h"
 #include "protocol/handover.h"
 #include "protocol/object.h"
+#include "protocol/recovery.h"
 
 #define HK_STATE_CERTIFICATES (2 * HK_DEVICES)
 #define HK_STATE_FILE_MAX (1024 * 1024)
@@ -33,7 +34,9 @@ enum hk_state_phase {
     HK_PHASE_CREATING = 1, /* init: account key pending; ask create-status */
     HK_PHASE_FOUNDING = 2, /* init: account made, its record, certificate or profile 1 not yet signed */
     HK_PHASE_JOINING = 3,  /* join: d2 of every key pending, enrol-confirm not answered */
-    HK_PHASE_ACTIVE = 4
+    HK_PHASE_ACTIVE = 4,
+    HK_PHASE_RECOVERING =
+        5 /* recover: halves wait for holders' contributions, or recover-finish for its answer */
 };
 
 enum hk_key_state { HK_KEY_PENDING = 1, HK_KEY_ACTIVE = 2 };
@@ -173,8 +176,12 @@ struct hk_state {
     struct hk_state_confirm confirm;
     uint64_t refreshed, uses; /* when the last refresh was (0: never), and uses since */
     uint64_t last_use, stale_copy_seen;
-    /* pending join: what enrol-confirm names */
+    /* pending join: what enrol-confirm names; while recovering, what recover-finish names (zero before it) */
     uint8_t join_transcript[HK_NAME_BYTES];
+    bool recovered; /* came from recovery holders: its first profile lists it alone, its first log head is
+                       the first that it sees */
+    size_t recovery_size; /* while recovering: the request to holders, encoded */
+    uint8_t recovery[HK_RECOVERY_REQUEST_MAX];
     struct hk_state_enrolment enrolment;
     struct hk_state_hand hand;
     struct hk_state_log log;

@@ -150,7 +150,7 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
     hk_cbor_writer_init(&writer, out, max);
     bool has_hand = state->hand.stage != HK_HAND_NONE;
     hk_cbor_put_map(&writer, 28 + (size_t)state->enrolment.open + (size_t)state->confirm.kept +
-                                 (size_t)state->has_ring + (size_t)has_hand);
+                                 (size_t)state->has_ring + (size_t)has_hand + (state->recovered ? 2u : 0u));
     hk_put_uint_field(&writer, 1, state->phase);
     hk_put_bytes_field(&writer, 2, state->account, HK_ACCOUNT_BYTES);
     hk_put_name_field(&writer, 3, state->address, HK_ADDRESS_MAX);
@@ -189,6 +189,10 @@ enum hk_error hk_state_encode(const struct hk_state *state, uint8_t *out, size_t
     }
     hk_cbor_put_uint(&writer, 32);
     hk_state_put_holders(&writer, state);
+    if (state->recovered) {
+        hk_put_uint_field(&writer, 33, 1);
+        hk_put_bytes_field(&writer, 34, state->recovery, state->recovery_size);
+    }
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -376,8 +380,8 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     struct hk_cbor_reader reader;
     hk_wipe(out, sizeof(*out));
     hk_cbor_reader_init(&reader, data, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 32);
-    out->phase = (enum hk_state_phase)hk_fields_uint(&fields, 1, HK_PHASE_ACTIVE);
+    struct hk_fields fields = hk_fields_begin(&reader, 34);
+    out->phase = (enum hk_state_phase)hk_fields_uint(&fields, 1, HK_PHASE_RECOVERING);
     hk_fields_fixed(&fields, 2, out->account, HK_ACCOUNT_BYTES);
     hk_fields_name(&fields, 3, out->address, HK_ADDRESS_MAX);
     hk_fields_fixed(&fields, 4, out->service_key, 32);
@@ -421,6 +425,11 @@ enum hk_error hk_state_decode(struct hk_state *out, const uint8_t *data, size_t 
     if (hk_fields_has(&fields, 32)) {
         hk_fields_need(&fields, 32);
         hk_state_get_holders(&reader, out);
+    }
+    out->recovered = hk_fields_has(&fields, 33);
+    if (out->recovered) {
+        out->recovered = hk_fields_uint(&fields, 33, 1) != 0;
+        out->recovery_size = get_bytes(&fields, 34, out->recovery, sizeof(out->recovery));
     }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);

@@ -19,13 +19,46 @@ static bool same_account(const struct hk_job *job, const uint8_t *account)
     return memcmp(job->device.account, account, HK_ACCOUNT_BYTES) == 0;
 }
 
-static enum hk_error allow_record(struct hk_job *job, const struct hk_account *account,
-                                  const struct hk_device_record *record)
+/* An administrator that no profile lists yet: the account's first device, or one that came by recovery. It
+ * has its own record and certificate signed, once it is listed nothing of that any more. */
+static enum hk_error is_founding(const struct hk_job *job, struct hk_txn *txn,
+                                 const struct hk_account *account, bool *founding)
+{
+    *founding = account->profile_version == 0;
+    if (*founding || job->device.epoch != 1) {
+        return HK_OK;
+    }
+    struct hk_key key;
+    size_t size;
+    struct hk_profile *profile = malloc(sizeof(*profile));
+    uint8_t *object = malloc(HK_STORE_PROFILE_MAX);
+    enum hk_error error = profile != NULL && object != NULL ? HK_OK : HK_BUSY;
+    if (error == HK_OK) {
+        error = hk_store_get_profile(txn, job->device.account, object, HK_STORE_PROFILE_MAX, &size);
+    }
+    if (error == HK_OK) {
+        error = hk_pair_account_key(txn, job->device.account, &key);
+    }
+    if (error == HK_OK) {
+        error = hk_profile_open(profile, object, size, key.public_key);
+    }
+    if (error == HK_OK) {
+        *founding = true;
+        for (size_t i = 0; i < profile->device_count; i++) {
+            *founding = *founding && memcmp(profile->devices[i].serial, job->device.serial, HK_ID_BYTES) != 0;
+        }
+    }
+    free(profile);
+    free(object);
+    return error;
+}
+
+static enum hk_error allow_record(struct hk_job *job, bool founding, const struct hk_device_record *record)
 {
     if (!same_account(job, record->account)) {
         return HK_NOT_ALLOWED;
     }
-    if (account->profile_version == 0) {
+    if (founding) {
         bool own = memcmp(record->serial, job->device.serial, HK_ID_BYTES) == 0 &&
                    memcmp(record->static_key, job->device.static_key, 32) == 0 &&
                    memcmp(record->report_key, job->device.report_key, 32) == 0;
@@ -38,13 +71,13 @@ static enum hk_error allow_record(struct hk_job *job, const struct hk_account *a
                                 record->gate_hash, record->serial, hk_now());
 }
 
-static enum hk_error allow_revocation(struct hk_job *job, const struct hk_account *account,
+static enum hk_error allow_revocation(struct hk_job *job, bool founding,
                                       const struct hk_revocation *revocation)
 {
     if (!same_account(job, revocation->account)) {
         return HK_NOT_ALLOWED;
     }
-    if (account->profile_version == 0) {
+    if (founding) {
         bool own = memcmp(revocation->serial, job->device.serial, HK_ID_BYTES) == 0;
         return own ? HK_OK : HK_NOT_ALLOWED;
     }
@@ -80,6 +113,25 @@ static enum hk_error allow_key(const struct hk_job *job, struct hk_txn *txn,
     return same ? HK_OK : HK_CONFLICT;
 }
 
+/* Every key that the profile says to be in its recovery set is, with the packet that is stored. */
+static enum hk_error allow_set(const struct hk_job *job, struct hk_txn *txn, const struct hk_profile *profile)
+{
+    const uint8_t *account = job->device.account, *set = profile->recovery.id;
+    uint8_t stored[32];
+    if (profile->recovery.count == 0) {
+        return HK_OK;
+    }
+    enum hk_error error = hk_store_get_packet_transcript(txn, account, NULL, set, stored);
+    bool same = error == HK_OK && memcmp(stored, profile->recovery.account_transcript, 32) == 0;
+    for (size_t i = 0; i < profile->key_count && error == HK_OK && same; i++) {
+        if (profile->keys[i].in_set) {
+            error = hk_store_get_packet_transcript(txn, account, profile->keys[i].id, set, stored);
+            same = error == HK_OK && memcmp(stored, profile->keys[i].set_transcript, 32) == 0;
+        }
+    }
+    return error == HK_NOT_FOUND || (error == HK_OK && !same) ? HK_CONFLICT : error;
+}
+
 enum hk_error hk_allowed_profile(struct hk_job *job, struct hk_txn *txn, const struct hk_profile *profile)
 {
     struct hk_account account;
@@ -112,6 +164,9 @@ enum hk_error hk_allowed_profile(struct hk_job *job, struct hk_txn *txn, const s
     for (size_t i = 0; i < profile->key_count && error == HK_OK; i++) {
         error = allow_key(job, txn, &profile->keys[i]);
     }
+    if (error == HK_OK) {
+        error = allow_set(job, txn, profile);
+    }
     return error == HK_OK && !lists_asker ? HK_NOT_ALLOWED : error;
 }
 
@@ -135,6 +190,7 @@ enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn, const v
     struct hk_cose cose;
     struct hk_account account;
     struct hk_revocation revocation;
+    bool founding = false;
     *is_record = false;
     if (job->device.role != HK_ROLE_ADMIN) {
         return HK_NOT_ALLOWED;
@@ -146,6 +202,9 @@ enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn, const v
     if (error == HK_OK) {
         error = hk_store_get_account(txn, job->device.account, &account);
     }
+    if (error == HK_OK && !is_type(&cose, HK_TYPE_PROFILE)) {
+        error = is_founding(job, txn, &account, &founding);
+    }
     if (error != HK_OK) {
         return error;
     }
@@ -154,13 +213,13 @@ enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn, const v
         struct hk_point report_key;
         error = hk_record_decode(record, cose.payload.data, cose.payload.size);
         if (error == HK_OK) {
-            error = allow_record(job, &account, record);
+            error = allow_record(job, founding, record);
         }
         return error == HK_OK ? hk_edwards25519.point_decode(&report_key, record->report_key) : error;
     }
     if (is_type(&cose, HK_TYPE_REVOCATION)) {
         error = hk_revocation_decode(&revocation, cose.payload.data, cose.payload.size);
-        return error == HK_OK ? allow_revocation(job, &account, &revocation) : error;
+        return error == HK_OK ? allow_revocation(job, founding, &revocation) : error;
     }
     return is_type(&cose, HK_TYPE_PROFILE) ? allow_profile(job, txn, cose.payload) : HK_NOT_ALLOWED;
 }

@@ -105,6 +105,7 @@ static void sweep(struct hk_server *server)
     hk_invitations_sweep(server->invitations, now);
     hk_enrolments_sweep(server->enrolments, now);
     hk_enrolments_sweep(server->hands, now);
+    hk_recoveries_sweep(server->recoveries, now);
 }
 
 static void *run(void *argument)

@@ -46,6 +46,10 @@ enum hk_error hk_apply_profile_put(struct hk_job *job, struct hk_txn *txn)
     for (size_t i = 0; i < profile->device_count && error == HK_OK && !again; i++) {
         error = hk_store_set_name(txn, profile->devices[i].serial, profile->devices[i].name);
     }
+    if (error == HK_OK) { /* what no profile names any more is of no use */
+        error = hk_store_keep_set(txn, job->device.account,
+                                  profile->recovery.count != 0 ? profile->recovery.id : NULL);
+    }
     const uint8_t *previous = profile->version > 1 ? profile->previous : NULL;
     return error == HK_OK ? hk_store_put_profile(txn, job->device.account, profile->version, previous, hash,
                                                  object->data, object->size)

@@ -43,6 +43,12 @@
     X(HK_OP_ECDSA_SIGN, ecdsa_sign, HAS, NOT, NOT,                                                           \
       HK_OPERATION_LEAF | HK_OPERATION_EARLY | HK_OPERATION_USE)                                             \
     X(HK_OP_KEY_DELETE, key_delete, HAS, HAS, NOT, HK_OPERATION_LEAF)                                        \
+    X(HK_OP_RECOVERY_DEAL, recovery_deal, HAS, HAS, NOT,                                                     \
+      HK_OPERATION_LEAF | HK_OPERATION_STOPS_REFRESH | HK_OPERATION_SECRET)                                  \
+    X(HK_OP_RECOVERY_FETCH, recovery_fetch, HAS, NOT, NOT, 0)                                                \
+    X(HK_OP_RECOVER_START, recover_start, HAS, NOT, NOT, 0)                                                  \
+    X(HK_OP_RECOVER_KEY, recover_key, HAS, NOT, NOT, 0)                                                      \
+    X(HK_OP_RECOVER_FINISH, recover_finish, HAS, HAS, HAS, HK_OPERATION_LEAF | HK_OPERATION_SECRET)          \
     X(HK_OP_HAND_OPEN, hand_open, HAS, HAS, NOT, HK_OPERATION_LEAF)                                          \
     X(HK_OP_HAND_ASK, hand_ask, HAS, NOT, NOT, 0)                                                            \
     X(HK_OP_HAND_OFFER, hand_offer, HAS, NOT, HAS, HK_OPERATION_LEAF)                                        \

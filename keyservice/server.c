@@ -152,6 +152,7 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     server->invitations = hk_invitations_new();
     server->enrolments = hk_enrolments_new();
     server->hands = hk_enrolments_new();
+    server->recoveries = hk_recoveries_new();
     server->refusals = hk_refusals_new();
     server->ecdsa_keys = hk_ecdsa_keys_new(
         &server->keys->identity_secret, options->paillier_longer ? HK_PAILLIER_BITS_MAX : HK_PAILLIER_BITS);
@@ -159,7 +160,8 @@ static enum hk_error open_parts(struct hk_server *server, const struct hk_option
     server->ecdsa_slots = hk_ecdsa_slots_new();
     if (server->policy == NULL || server->devices == NULL || server->runs == NULL ||
         server->invitations == NULL || server->enrolments == NULL || server->hands == NULL ||
-        server->refusals == NULL || server->ecdsa_keys == NULL || server->ecdsa_slots == NULL) {
+        server->recoveries == NULL || server->refusals == NULL || server->ecdsa_keys == NULL ||
+        server->ecdsa_slots == NULL) {
         return HK_NO_MEMORY;
     }
     error = hk_arena_new(&server->arena, 0);
@@ -284,6 +286,7 @@ void hk_server_stop(struct hk_server *server)
     hk_refusals_free(server->refusals);
     hk_enrolments_free(server->enrolments);
     hk_enrolments_free(server->hands);
+    hk_recoveries_free(server->recoveries);
     hk_invitations_free(server->invitations);
     hk_runs_free(server->runs);
     hk_device_states_free(server->devices);

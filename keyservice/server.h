@@ -20,6 +20,7 @@
 #include "keyservice/metrics.h"
 #include "keyservice/options.h"
 #include "keyservice/policy.h"
+#include "keyservice/recoveries.h"
 #include "keyservice/runs.h"
 #include "keyservice/store.h"
 #include "keyservice/vault.h"
@@ -43,6 +44,7 @@ struct hk_server {
     struct hk_invitations *invitations;
     struct hk_enrolments *enrolments;
     struct hk_enrolments *hands; /* hand-overs between offer and seal */
+    struct hk_recoveries *recoveries;
     struct hk_ecdsa_keys *ecdsa_keys;
     struct hk_ecdsa_slots *ecdsa_slots;
     bool prepares_ecdsa;

@@ -311,6 +311,29 @@ HK_CHECK enum hk_error hk_store_end_hand(struct hk_txn *txn, const struct hk_dev
 HK_CHECK enum hk_error hk_store_missing_keys(struct hk_txn *txn, const struct hk_device *device,
                                              uint8_t (*ids)[HK_ID_BYTES], size_t *count);
 
+/* -- recovery sets (store_recovery.c)
+ * ------------------------------------------------------------------------------------------- */
+
+#define HK_STORE_PACKET_MAX 6000
+
+/* Keeps a key's packet of a set, in place of one that is there. HK_UNKNOWN_KEY. */
+HK_CHECK enum hk_error hk_store_put_packet(struct hk_txn *txn, const uint8_t *account, const uint8_t *key,
+                                           const uint8_t *set, const uint8_t *transcript, const void *packet,
+                                           size_t size);
+/* The transcript of a key's packet; of the account's own key where `key` is NULL. HK_NOT_FOUND. */
+HK_CHECK enum hk_error hk_store_get_packet_transcript(struct hk_txn *txn, const uint8_t *account,
+                                                      const uint8_t *key, const uint8_t *set,
+                                                      uint8_t *transcript);
+/* The n-th packet of a set, by key id, at most HK_STORE_PACKET_MAX bytes. HK_NOT_FOUND behind the last. */
+HK_CHECK enum hk_error hk_store_get_packet(struct hk_txn *txn, const uint8_t *account, const uint8_t *set,
+                                           uint64_t n, uint8_t *out, size_t *size);
+/* Erases the packets of all sets but this one; of all if it is NULL. */
+HK_CHECK enum hk_error hk_store_keep_set(struct hk_txn *txn, const uint8_t *account, const uint8_t *set);
+/* Makes a profile the current one of an account that has none, at whatever version. HK_CONFLICT if it has
+ * one. */
+HK_CHECK enum hk_error hk_store_adopt_profile(struct hk_txn *txn, const uint8_t *account, uint64_t version,
+                                              const uint8_t *hash, const void *profile, size_t size);
+
 /* -- revocation
  * ------------------------------------------------------------------------------------------------ */
 

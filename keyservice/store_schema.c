@@ -74,6 +74,11 @@ static const char *const migrations[] = {
     "  device INTEGER PRIMARY KEY REFERENCES devices (number) ON DELETE CASCADE, admin BLOB NOT NULL,"
     "  deposit BLOB, transcript BLOB, sealed BLOB, bundle BLOB, done BLOB);"
     "CREATE INDEX hands_of_admin ON hands (admin);",
+
+    /* 5: recovery sets: one packet for each key, of the profile's set and of one that is being made */
+    "CREATE TABLE packets ("
+    "  key INTEGER NOT NULL REFERENCES keys (number) ON DELETE CASCADE, set_id BLOB NOT NULL,"
+    "  transcript BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (key, set_id)) WITHOUT ROWID;",
 };
 
 unsigned hk_store_schema_version(void)

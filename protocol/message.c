@@ -16,7 +16,7 @@ static const struct field_row fields[] = {
 #undef ROW
 };
 static_assert(sizeof(fields) / sizeof(*fields) == HK_FIELD_COUNT, "fields are numbered without gaps");
-static_assert(HK_FIELD_COUNT <= 64, "a set of fields is 64 bits");
+static_assert(HK_FIELD_COUNT <= 128, "a set of fields is 128 bits");
 
 #define OF_DEVICE_REQUIRED (HK_BIT(HK_F_ACCOUNT) | HK_BIT(HK_F_EPOCH) | HK_BIT(HK_F_TAG))
 #define OF_DEVICE_OPTIONAL (HK_BIT(HK_F_REPORT) | HK_BIT(HK_F_REVOCATIONS))
@@ -35,7 +35,8 @@ static const struct hk_op_row ops[] = {
      (callers),                                                                                              \
      B(HK_F_OP) | B(HK_F_REQUEST) | (request) | (ALL_DEVICES(callers) ? OF_DEVICE_REQUIRED : 0),             \
      (optional) | (SOME_DEVICES(callers) ? OF_DEVICE_OPTIONAL : 0) |                                         \
-         (SOME_DEVICES(callers) && !ALL_DEVICES(callers) ? OF_DEVICE_REQUIRED & ~(uint64_t)(request) : 0),   \
+         (SOME_DEVICES(callers) && !ALL_DEVICES(callers) ? OF_DEVICE_REQUIRED & ~(hk_field_set)(request)     \
+                                                         : 0),                                               \
      OF_ANSWER | (answer),                                                                                   \
      (answer_optional) | (SOME_DEVICES(callers) ? B(HK_F_WARNING) : 0)},
     HK_OPS(ROW)
@@ -172,12 +173,17 @@ static enum hk_error put_value(struct hk_cbor_writer *writer, const struct field
     return HK_BAD_ENCODING;
 }
 
+static uint64_t count_fields(hk_field_set set)
+{
+    return (uint64_t)(__builtin_popcountll((uint64_t)set) + __builtin_popcountll((uint64_t)(set >> 64)));
+}
+
 enum hk_error hk_message_encode(const struct hk_message *message, uint8_t *out, size_t max, size_t *size)
 {
     struct hk_cbor_writer writer;
     size_t items = 0;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, (uint64_t)__builtin_popcountll(message->present));
+    hk_cbor_put_map(&writer, count_fields(message->present));
     for (unsigned field = 0; field < HK_FIELD_COUNT; field++) {
         if ((message->present & HK_BIT(field)) == 0) {
             continue;
@@ -254,7 +260,7 @@ enum hk_error hk_message_decode(struct hk_message *message, const uint8_t *data,
 
 /* ---- holding a message against its operation ---- */
 
-static bool has_exactly(const struct hk_message *message, uint64_t required, uint64_t optional)
+static bool has_exactly(const struct hk_message *message, hk_field_set required, hk_field_set optional)
 {
     return (required & ~message->present) == 0 && (message->present & ~(required | optional)) == 0;
 }
@@ -272,7 +278,7 @@ enum hk_error hk_message_check_request(const struct hk_message *message, enum hk
     if ((found->callers & (unsigned)caller) == 0) {
         return HK_NOT_ALLOWED;
     }
-    uint64_t required = found->request, optional = found->request_optional;
+    hk_field_set required = found->request, optional = found->request_optional;
     if (((unsigned)caller & (unsigned)HK_ANY_DEVICE) != 0) {
         required |= OF_DEVICE_REQUIRED;
         optional |= OF_DEVICE_OPTIONAL;
@@ -302,8 +308,8 @@ enum hk_error hk_message_check_answer(const struct hk_message *message, const st
                                       const uint8_t request_id[HK_ID_BYTES])
 {
     uint64_t error = message->value[HK_F_ERROR].number;
-    uint64_t required = error == 0 ? row->answer : OF_ANSWER;
-    uint64_t optional = error == 0 ? row->answer_optional : row->answer_optional & HK_BIT(HK_F_WARNING);
+    hk_field_set required = error == 0 ? row->answer : OF_ANSWER;
+    hk_field_set optional = error == 0 ? row->answer_optional : row->answer_optional & HK_BIT(HK_F_WARNING);
     if (!has_exactly(message, required, optional) || !is_wire_error(error) ||
         memcmp(message->value[HK_F_REQUEST].data, request_id, HK_ID_BYTES) != 0) {
         return HK_BAD_PEER;

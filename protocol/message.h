@@ -91,7 +91,14 @@ enum hk_field_type { HK_U64, HK_BSTR, HK_TSTR, HK_LIST /* of byte strings */ };
     X(HK_F_SETUP, 60, "setup", HK_BSTR, 1634, 2402)          /* N, C, proof: crypto/ecdsa_setup.h */         \
     X(HK_F_RING, 61, "ring", HK_BSTR, 33824, 33824)          /* N^, t, s1, s2, Pi^prm */                     \
     X(HK_F_OFFER, 62, "offer", HK_BSTR, 138, 138)            /* slot number, random, R_s, proof_s */         \
-    X(HK_F_ECDSA, 63, "ecdsa", HK_BSTR, 33, 3117)            /* a request or an answer of crypto/ecdsa.h */
+    X(HK_F_ECDSA, 63, "ecdsa", HK_BSTR, 33, 3117)            /* a request or an answer of crypto/ecdsa.h */  \
+    X(HK_F_SET, 64, "set", HK_BSTR, 16, 16)                  /* names a recovery set */                      \
+    X(HK_F_THRESHOLD, 65, "threshold", HK_U64, 0, 0)                                                         \
+    X(HK_F_HOLDERS, 66, "holders", HK_LIST, 32, 32) /* X25519 keys */                                        \
+    X(HK_F_COMMITMENTS, 67, "commitments", HK_LIST, 32, 57)                                                  \
+    X(HK_F_SEALED, 68, "sealed", HK_LIST, 80, 80)      /* protocol/sealed_share.h */                         \
+    X(HK_F_PACKETS, 69, "packets", HK_LIST, 1, 6000)   /* protocol/recovery.h */                             \
+    X(HK_F_RECOVERY, 70, "recovery", HK_BSTR, 1, 2048) /* a request of a new device, likewise */
 
 enum hk_field {
 #define HK_FIELD_ENUM(id, number, name, type, min, max) id = number,
@@ -101,7 +108,8 @@ enum hk_field {
 };
 
 /* A set of fields, one bit each. */
-#define HK_BIT(field) (UINT64_C(1) << (field))
+__extension__ typedef unsigned __int128 hk_field_set;
+#define HK_BIT(field) ((hk_field_set)1 << (field))
 
 /* Who may ask. A session is of exactly one of these. */
 enum hk_caller {
@@ -207,6 +215,21 @@ enum hk_sign_kind {
       B(HK_F_OFFER))                                                                                         \
     /* PROFILE: the next one, which no longer lists the key */                                               \
     X(HK_OP_KEY_DELETE, 46, "key-delete", HK_ADMIN, B(HK_F_KEY) | B(HK_F_PROFILE), 0, 0, 0)                  \
+    /* a key's two halves dealt among the holders of a set: of the device's, of the service's */             \
+    X(HK_OP_RECOVERY_DEAL, 47, "recovery-deal", HK_ADMIN,                                                    \
+      B(HK_F_KEY) | B(HK_F_SET) | B(HK_F_THRESHOLD) | B(HK_F_HOLDERS) | B(HK_F_COMMITMENTS) |                \
+          B(HK_F_SEALED),                                                                                    \
+      0, B(HK_F_COMMITMENTS) | B(HK_F_SEALED), 0)                                                            \
+    /* the set of the account's profile, from packet START on, as many as fit; none at the end */            \
+    X(HK_OP_RECOVERY_FETCH, 48, "recovery-fetch", HK_STRANGER | HK_ANY_DEVICE,                               \
+      B(HK_F_ACCOUNT) | B(HK_F_START), 0, B(HK_F_PACKETS), 0)                                                \
+    X(HK_OP_RECOVER_START, 49, "recover-start", HK_STRANGER,                                                 \
+      B(HK_F_PROFILE) | B(HK_F_RECOVERY) | B(HK_F_POP) | B(HK_F_REPORT_KEY), 0, B(HK_F_IDENTITY), 0)         \
+    /* one packet, and of each holder the two commitments and what is sealed to the service */               \
+    X(HK_OP_RECOVER_KEY, 56, "recover-key", HK_STRANGER,                                                     \
+      B(HK_F_PACKETS) | B(HK_F_KEPT) | B(HK_F_PASSED) | B(HK_F_SEALED), 0, 0, 0)                             \
+    X(HK_OP_RECOVER_FINISH, 57, "recover-finish", HK_STRANGER, B(HK_F_TRANSCRIPT) | B(HK_F_PROOFS), 0,       \
+      B(HK_F_EPOCH) | B(HK_F_TAG), 0)                                                                        \
     /* ---- keys for a device that joined before them: protocol/handover.h ---- */                           \
     /* RELAY: the device's deposit for the administrator DEVICE */                                           \
     X(HK_OP_HAND_OPEN, 50, "hand-open", HK_ANY_DEVICE, B(HK_F_DEVICE) | B(HK_F_RELAY), 0, 0, 0)              \
@@ -237,7 +260,7 @@ struct hk_op_row {
     enum hk_op op;
     const char *name;
     unsigned callers;
-    uint64_t request, request_optional, answer, answer_optional;
+    hk_field_set request, request_optional, answer, answer_optional;
 };
 
 /* The row of an operation; NULL if there is none with this number. */
@@ -254,7 +277,7 @@ struct hk_value {
 
 /* A request or an answer. About 20 KiB: keep it off deep stacks. What it points to belongs to the caller. */
 struct hk_message {
-    uint64_t present; /* HK_BIT of each field it has */
+    hk_field_set present; /* HK_BIT of each field it has */
     struct hk_value value[HK_FIELD_COUNT];
     struct hk_bytes pool[HK_ITEMS_MAX]; /* where decoded lists live */
     size_t pooled;

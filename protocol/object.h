@@ -69,6 +69,20 @@ struct hk_profile_device {
     uint8_t code_hash[32];
 };
 
+/* Who holds shares of the account's keys (protocol/recovery.h). */
+#define HK_RECOVERY_HOLDERS 16
+struct hk_recovery_holder {
+    uint8_t key[32]; /* X25519: sub-shares are sealed to it */
+    char name[HK_NAME_MAX + 1];
+};
+struct hk_recovery_set {
+    uint8_t id[HK_ID_BYTES];
+    uint64_t created;
+    size_t threshold, count; /* 2 <= threshold <= count; count 0: there is no set */
+    struct hk_recovery_holder holders[HK_RECOVERY_HOLDERS]; /* keys distinct; the i-th has index i + 1 */
+    uint8_t account_transcript[32];                         /* of the account key's packet */
+};
+
 struct hk_profile_key {
     uint8_t id[HK_ID_BYTES];
     uint64_t suite, purpose;
@@ -78,6 +92,8 @@ struct hk_profile_key {
     char name[HK_NAME_MAX + 1];
     bool imported;               /* was whole before it came */
     struct hk_bytes attachments; /* encoded map of name -> bytes, borrowed; size 0 if there are none */
+    bool in_set;                 /* the recovery set has shares of it */
+    uint8_t set_transcript[32];  /* then: of its packet */
 };
 
 struct hk_profile {
@@ -92,6 +108,7 @@ struct hk_profile {
     size_t device_count, key_count;
     struct hk_profile_device devices[HK_DEVICES]; /* sorted by serial, none twice */
     struct hk_profile_key keys[HK_KEYS_MAX];      /* sorted by id, none twice; names unique */
+    struct hk_recovery_set recovery;
 };
 
 /* ---- payloads: encode to at most `max` bytes, the length to *size (HK_TOO_LARGE; HK_BAD_ENCODING for a

@@ -104,12 +104,32 @@ static bool key_is_fit(const struct hk_profile *profile, size_t i)
     const struct hk_profile_key *key = &profile->keys[i];
     const struct hk_suite *suite = hk_suite_by_id(key->suite);
     if (suite == NULL || key->purpose != suite->purpose || key->public_size != suite->group->point_bytes ||
+        (key->in_set && profile->recovery.count == 0) ||
         (i > 0 && memcmp(profile->keys[i - 1].id, key->id, HK_ID_BYTES) >= 0)) {
         return false;
     }
     for (size_t other = 0; other < i; other++) {
         if (strcmp(profile->keys[other].name, key->name) == 0) {
             return false;
+        }
+    }
+    return true;
+}
+
+static bool set_is_fit(const struct hk_profile *profile)
+{
+    const struct hk_recovery_set *set = &profile->recovery;
+    if (set->count == 0) {
+        return true;
+    }
+    if (set->count > HK_RECOVERY_HOLDERS || set->threshold < 2 || set->threshold > set->count) {
+        return false;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (memcmp(set->holders[i].key, set->holders[j].key, 32) == 0) {
+                return false;
+            }
         }
     }
     return true;
@@ -133,7 +153,7 @@ static bool is_fit(const struct hk_profile *profile)
             return false;
         }
     }
-    return true;
+    return set_is_fit(profile);
 }
 
 /* ---- encoding ---- */
@@ -153,7 +173,7 @@ static void put_key(struct hk_cbor_writer *writer, const struct hk_profile_key *
 {
     struct hk_attachment list[HK_ATTACHMENTS];
     size_t count;
-    hk_cbor_put_map(writer, key->attachments.size == 0 ? 7 : 8);
+    hk_cbor_put_map(writer, (key->attachments.size == 0 ? 7u : 8u) + (key->in_set ? 1u : 0u));
     hk_put_bytes_field(writer, 1, key->id, HK_ID_BYTES);
     hk_put_uint_field(writer, 2, key->suite);
     hk_put_uint_field(writer, 3, key->purpose);
@@ -167,6 +187,25 @@ static void put_key(struct hk_cbor_writer *writer, const struct hk_profile_key *
         hk_cbor_put_uint(writer, 8);
         hk_cbor_put_raw(writer, key->attachments.data, key->attachments.size);
     }
+    if (key->in_set) {
+        hk_put_bytes_field(writer, 9, key->set_transcript, 32);
+    }
+}
+
+static void put_set(struct hk_cbor_writer *writer, const struct hk_recovery_set *set)
+{
+    hk_cbor_put_map(writer, 5);
+    hk_put_bytes_field(writer, 1, set->id, HK_ID_BYTES);
+    hk_put_uint_field(writer, 2, set->created);
+    hk_put_uint_field(writer, 3, set->threshold);
+    hk_cbor_put_uint(writer, 4);
+    hk_cbor_put_array(writer, set->count);
+    for (size_t i = 0; i < set->count; i++) {
+        hk_cbor_put_map(writer, 2);
+        hk_put_bytes_field(writer, 1, set->holders[i].key, 32);
+        hk_put_name_field(writer, 2, set->holders[i].name, HK_NAME_MAX);
+    }
+    hk_put_bytes_field(writer, 5, set->account_transcript, 32);
 }
 
 enum hk_error hk_profile_encode(const struct hk_profile *profile, uint8_t *out, size_t max, size_t *size)
@@ -176,7 +215,7 @@ enum hk_error hk_profile_encode(const struct hk_profile *profile, uint8_t *out, 
         return HK_BAD_ENCODING;
     }
     hk_cbor_writer_init(&writer, out, max < HK_PAYLOAD_MAX ? max : HK_PAYLOAD_MAX);
-    hk_cbor_put_map(&writer, profile->version == 1 ? 7 : 8);
+    hk_cbor_put_map(&writer, (profile->version == 1 ? 7u : 8u) + (profile->recovery.count != 0 ? 1u : 0u));
     hk_put_bytes_field(&writer, 1, profile->account, HK_ACCOUNT_BYTES);
     hk_put_uint_field(&writer, 2, profile->version);
     if (profile->version != 1) {
@@ -199,6 +238,10 @@ enum hk_error hk_profile_encode(const struct hk_profile *profile, uint8_t *out, 
     for (size_t i = 0; i < profile->key_count; i++) {
         put_key(&writer, &profile->keys[i]);
     }
+    if (profile->recovery.count != 0) {
+        hk_cbor_put_uint(&writer, 9);
+        put_set(&writer, &profile->recovery);
+    }
     return hk_cbor_writer_finish(&writer, size);
 }
 
@@ -219,7 +262,7 @@ static void get_device(struct hk_cbor_reader *reader, struct hk_profile_device *
 static void get_key(struct hk_cbor_reader *reader, struct hk_profile_key *key)
 {
     struct hk_attachment list[HK_ATTACHMENTS];
-    struct hk_fields fields = hk_fields_begin(reader, 8);
+    struct hk_fields fields = hk_fields_begin(reader, 9);
     hk_fields_fixed(&fields, 1, key->id, HK_ID_BYTES);
     key->suite = hk_fields_uint(&fields, 2, UINT64_MAX);
     key->purpose = hk_fields_uint(&fields, 3, UINT64_MAX);
@@ -238,6 +281,31 @@ static void get_key(struct hk_cbor_reader *reader, struct hk_profile_key *key)
         (void)read_attachments(reader, list);
         key->attachments = HK_BYTES(start, (size_t)(reader->at - start));
     }
+    key->in_set = hk_fields_has(&fields, 9);
+    if (key->in_set) {
+        hk_fields_fixed(&fields, 9, key->set_transcript, 32);
+    }
+    hk_fields_end(&fields);
+}
+
+static void get_set(struct hk_cbor_reader *reader, struct hk_recovery_set *set)
+{
+    struct hk_fields fields = hk_fields_begin(reader, 5);
+    hk_fields_fixed(&fields, 1, set->id, HK_ID_BYTES);
+    set->created = hk_fields_uint(&fields, 2, UINT64_MAX);
+    set->threshold = (size_t)hk_fields_uint(&fields, 3, HK_RECOVERY_HOLDERS);
+    hk_fields_need(&fields, 4);
+    set->count = (size_t)hk_cbor_get_array(reader, HK_RECOVERY_HOLDERS);
+    if (set->count == 0) { /* none is left out */
+        hk_cbor_fail(reader);
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        struct hk_fields holder = hk_fields_begin(reader, 2);
+        hk_fields_fixed(&holder, 1, set->holders[i].key, 32);
+        hk_fields_name(&holder, 2, set->holders[i].name, HK_NAME_MAX);
+        hk_fields_end(&holder);
+    }
+    hk_fields_fixed(&fields, 5, set->account_transcript, 32);
     hk_fields_end(&fields);
 }
 
@@ -262,7 +330,7 @@ enum hk_error hk_profile_names(struct hk_profile_names *out, const void *payload
     uint64_t version, time;
     uint8_t previous[32];
     hk_cbor_reader_init(&reader, payload, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 8);
+    struct hk_fields fields = hk_fields_begin(&reader, 9);
     get_front(&fields, &names, &version, previous, &time);
     if (reader.error == HK_OK) {
         *out = names;
@@ -276,7 +344,7 @@ enum hk_error hk_profile_decode(struct hk_profile *out, const void *payload, siz
     struct hk_profile_names names = {.account = {0}};
     memset(out, 0, sizeof(*out));
     hk_cbor_reader_init(&reader, payload, size);
-    struct hk_fields fields = hk_fields_begin(&reader, 8);
+    struct hk_fields fields = hk_fields_begin(&reader, 9);
     get_front(&fields, &names, &out->version, out->previous, &out->time);
     memcpy(out->account, names.account, sizeof(out->account));
     memcpy(out->account_key, names.account_key, sizeof(out->account_key));
@@ -295,6 +363,10 @@ enum hk_error hk_profile_decode(struct hk_profile *out, const void *payload, siz
     out->key_count = (size_t)hk_cbor_get_array(&reader, HK_KEYS_MAX);
     for (size_t i = 0; i < out->key_count; i++) {
         get_key(&reader, &out->keys[i]);
+    }
+    if (hk_fields_has(&fields, 9)) {
+        hk_fields_need(&fields, 9);
+        get_set(&reader, &out->recovery);
     }
     hk_fields_end(&fields);
     enum hk_error error = hk_cbor_reader_finish(&reader);

@@ -11,7 +11,7 @@ lever=HK_CRASH
 flows="join:one:laptop,phone,service init:empty:laptop,service create:one:laptop,service import:one:laptop,service
 refresh:two:laptop,service rename:two:laptop,service revoke:two:laptop,service stranger:two:service use:one:laptop,service
 start:none:service start:one:service adopt:restored:service
-ecdsa:ringed:laptop own:one:laptop rotate:one:laptop,service delete:two:laptop,service void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone hand:two:laptop,phone,service"
+ecdsa:ringed:laptop own:one:laptop rotate:one:laptop,service delete:two:laptop,service shares:one:laptop,service recover:shared:phone,service void:half:laptop reinvite:one:laptop drop:dropped:laptop passphrase:one:laptop follow:two:phone hand:two:laptop,phone,service"
 
 # ---- one kill ----
 # try FLOW WORLD WHO SEAM: prints nothing if everything holds; `not reached` if there was no such passage this time

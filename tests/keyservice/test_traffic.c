@@ -124,8 +124,22 @@ static void play(void)
     assert_int_equal(run.status, 4);
     use(tablet);
     use(laptop);
+    char shares[3][192], newcomer[160], folder[160];
+    snprintf(folder, sizeof(folder), "%s/shares", service.directory);
+    snprintf(newcomer, sizeof(newcomer), "%s/newcomer", service.directory);
+    for (int i = 0; i < 3; i++) {
+        snprintf(shares[i], sizeof(shares[i]), "%s/share-%d.txt", folder, i + 1);
+    }
+    assert_int_equal(mkdir(newcomer, 0700), 0);
+    HALFKEY_AT(0, laptop, "recovery", "create", "--threshold", "2", "--shares", "3", "--out", folder);
     HALFKEY_AT(0, laptop, "key", "rotate", "git");
     HALFKEY_AT(0, laptop, "key", "delete", "old", "--yes");
+    HALFKEY_AT(0, newcomer, "recover", "--service", service.line, "--device", "desk", "--no-passphrase",
+               "--share", shares[0], "--share", shares[2]);
+    use(newcomer);
+    HALFKEY_AT(0, newcomer, "agent", "--stop");
+    halfkey_run(&run, laptop, NULL, (const char *const[]){"refresh", NULL});
+    assert_int_equal(run.status, 4);
 }
 
 /* What a device asks only when something broke, or what another machine asks: by the tests' own client. */

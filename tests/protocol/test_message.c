@@ -74,7 +74,7 @@ static void put(struct hk_message *out, unsigned field, bool largest)
     }
 }
 
-static void make(struct hk_message *out, uint64_t set, const struct hk_op_row *request_of, bool largest)
+static void make(struct hk_message *out, hk_field_set set, const struct hk_op_row *request_of, bool largest)
 {
     hk_message_init(out);
     for (unsigned field = 0; field < HK_FIELD_COUNT; field++) {
@@ -130,12 +130,12 @@ static void cddl_describes_every_field_with_its_type_and_bounds(void **state)
     }
 }
 
-static void compare_members(const char *operation, const char *kind, uint64_t required, uint64_t optional,
-                            uint64_t op)
+static void compare_members(const char *operation, const char *kind, hk_field_set required,
+                            hk_field_set optional, uint64_t op)
 {
     char name[64];
     struct cddl_member members[64];
-    uint64_t seen_required = 0, seen_optional = 0;
+    hk_field_set seen_required = 0, seen_optional = 0;
     snprintf(name, sizeof(name), "%s-%s", operation, kind);
     size_t count = cddl_members(cddl, name, members, 64);
     assert_true(count > 0);
@@ -371,12 +371,12 @@ static void unknown_fields_repeated_fields_and_other_types_are_refused(void **st
 static void a_request_needs_exactly_the_fields_of_its_row(void **state)
 {
     (void)state;
-    const uint64_t of_devices = HK_BIT(HK_F_ACCOUNT) | HK_BIT(HK_F_EPOCH) | HK_BIT(HK_F_TAG);
+    const hk_field_set of_devices = HK_BIT(HK_F_ACCOUNT) | HK_BIT(HK_F_EPOCH) | HK_BIT(HK_F_TAG);
     for (size_t i = 0; i < row_count; i++) {
         const struct hk_op_row *row = rows[i], *found = NULL;
         for (unsigned caller = 1; caller <= HK_ADMIN; caller *= 2) {
             bool is_device = (caller & HK_ANY_DEVICE) != 0;
-            uint64_t required = row->request | (is_device ? of_devices : 0);
+            hk_field_set required = row->request | (is_device ? of_devices : 0);
             make(&message, required, row, false);
             if ((row->callers & caller) == 0) {
                 assert_int_equal(hk_message_check_request(&message, (enum hk_caller)caller, &found),

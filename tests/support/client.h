@@ -114,6 +114,9 @@ enum hk_error hk_test_agree(struct hk_test_device *device, struct hk_test_key *k
                             uint8_t *shared);
 enum hk_error hk_test_put_profile(struct hk_test_device *device, const struct hk_test_device *other);
 
+/* From now on `change` gets every profile of this thread before it is signed; NULL ends it. */
+void hk_test_change_profiles(void (*change)(struct hk_profile *profile, void *argument), void *argument);
+
 /* Deletes a key, with the next profile, which lists it all the same if `unlist` is false. */
 enum hk_error hk_test_delete_key(struct hk_test_device *device, const struct hk_test_device *other,
                                  const uint8_t id[HK_ID_BYTES], bool unlist);

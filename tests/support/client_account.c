@@ -85,6 +85,15 @@ static void fill_profile(struct hk_profile *profile, const struct hk_test_device
 
 static uint8_t signed_profile[HK_PAYLOAD_MAX + HK_COSE_OVERHEAD_MAX];
 
+static _Thread_local void (*profile_change)(struct hk_profile *profile, void *argument);
+static _Thread_local void *profile_argument;
+
+void hk_test_change_profiles(void (*change)(struct hk_profile *profile, void *argument), void *argument)
+{
+    profile_change = change;
+    profile_argument = argument;
+}
+
 /* The next profile, signed, in `signed_profile`. */
 static enum hk_error sign_profile(struct hk_test_device *device, const struct hk_test_device *other,
                                   size_t *signed_size)
@@ -94,6 +103,9 @@ static enum hk_error sign_profile(struct hk_test_device *device, const struct hk
     struct hk_profile *profile = calloc(1, sizeof(*profile));
     assert_non_null(profile);
     fill_profile(profile, device, other);
+    if (profile_change != NULL) {
+        profile_change(profile, profile_argument);
+    }
     assert_int_equal(hk_profile_encode(profile, payload, sizeof(payload), &size), HK_OK);
     free(profile);
     return hk_test_object(device, HK_TYPE_PROFILE, payload, size, signed_profile, sizeof(signed_profile),

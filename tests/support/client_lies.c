@@ -87,7 +87,8 @@ size_t hk_test_encode(const struct hk_message *message, uint8_t *out, size_t max
     struct hk_cbor_writer writer;
     size_t size = 0;
     hk_cbor_writer_init(&writer, out, max);
-    hk_cbor_put_map(&writer, (uint64_t)__builtin_popcountll(message->present));
+    hk_cbor_put_map(&writer, (uint64_t)(__builtin_popcountll((uint64_t)message->present) +
+                                        __builtin_popcountll((uint64_t)(message->present >> 64))));
     for (unsigned field = 0; field < HK_FIELD_COUNT; field++) {
         if ((message->present & HK_BIT(field)) != 0) {
             put_value(&writer, (enum hk_field)field, &message->value[field]);

@@ -108,6 +108,19 @@ delete_act() { laptop key delete work --yes >>"$W/out" 2>&1; }
 delete_again() { delete_act || grep -q "there is no key 'work'" "$W/out"; }
 delete_holds() { ! exists work && decrypts laptop && ! phone sign --key work --format raw "$W/stock" >>"$W/out" 2>&1 && decrypts phone; }
 
+shares_act() { laptop recovery create --threshold 2 --shares 3 --out "$W/again" >>"$W/out" 2>&1; }
+shares_again() { rm -rf "$W/again"; shares_act; }
+shares_holds() { laptop --json 2>>"$W/out" | jq -e '.recovery.keys == 2' >>"$W/out" && laptop recovery test "$W/again/share-2.txt" >>"$W/out" 2>&1; }
+
+# On the phone's home, which is empty; the laptop's account comes back there. The laptop is gone afterwards.
+recover_act() { phone recover --service "$address" --device phone --no-passphrase --share "$W/shares/share-1.txt" --share "$W/shares/share-3.txt" >>"$W/out" 2>&1; }
+recover_again() { recover_act || { grep -q "there is an account here already" "$W/out" && decrypts phone; }; }
+recover_holds() {
+    decrypts phone && phone log --verify >>"$W/out" 2>&1 && [ -s "$W/phone/revoke-phone.cert" ] || return 1
+    laptop decrypt --key files "$W/sealed.age" >>"$W/out" 2>&1; [ $? = 4 ] || return 1
+    kill_agents; rm -rf "$W/laptop"; mv "$W/phone" "$W/laptop"; mkdir -m 700 "$W/phone"
+}
+
 import_act() { as laptop timeout 20 halfkey key import old --format age-identity - <"$W/stock" >>"$W/out" 2>&1; }
 import_again() { import_act || { grep -q "there is a key 'old' already" "$W/out" && exists old; }; }
 import_holds() { [ "$(laptop decrypt --key old "$W/stock.age" 2>>"$W/out")" = secret ]; }
@@ -222,6 +235,7 @@ build() {
     case $1 in
     ringed) serve && make_ecdsa first 300 || { cat "$W/out"; return 1; }; keep ringed; return ;;
     # crashes, kept as they are
+    shared) serve; laptop recovery create --threshold 2 --shares 3 --out "$W/shares" >>"$W/out" 2>&1 || return 1; keep shared; return ;;
     half) serve; cut_short keygen.pending/after key new x25519; keep half; return ;;
     dropped) serve; cut_short refresh.next/after refresh_act; keep dropped
         sqlite3 "$WORLDS/dropped/service/store.db" "DELETE FROM halves WHERE epoch = 2; DELETE FROM pending; UPDATE devices SET pending_epoch = 0"
