@@ -7,6 +7,7 @@
 
 #define USERAUTH_REQUEST 50
 #define ED25519 "ssh-ed25519"
+#define CERTIFICATE "ssh-ed25519-cert-v01@openssh.com"
 
 /* Magic, namespace, reserved, the hash's name, hash. */
 static bool read_sshsig(struct hk_ssh_signed *out, struct hk_bytes rest)
@@ -53,16 +54,26 @@ static bool is_shown(struct hk_bytes text, size_t max)
     return text.size >= 1 && text.size <= max && hk_text_is_printable(text.data, text.size);
 }
 
+/* The key itself, or a certificate of it: what else that says is for the server to judge. */
+static bool is_by(const struct hk_ssh_signed *login, const uint8_t key[32])
+{
+    struct hk_bytes rest = login->key, kind, nonce, bytes;
+    if (!hk_ssh_take_string(&rest, &kind) || !hk_ssh_same(kind, login->algorithm)) {
+        return false;
+    }
+    bool certificate = hk_ssh_is(kind, CERTIFICATE);
+    if (!certificate && !hk_ssh_is(kind, ED25519)) {
+        return false;
+    }
+    return (!certificate || hk_ssh_take_string(&rest, &nonce)) && hk_ssh_take_string(&rest, &bytes) &&
+           hk_ssh_same(bytes, HK_BYTES(key, 32)) && (certificate || rest.size == 0);
+}
+
 enum hk_error hk_ssh_login_check(const struct hk_ssh_signed *login, const uint8_t key[32])
 {
-    struct hk_bytes rest = login->key, kind, bytes;
-    bool own = hk_ssh_take_string(&rest, &kind) && hk_ssh_is(kind, ED25519) &&
-               hk_ssh_take_string(&rest, &bytes) && hk_ssh_same(bytes, HK_BYTES(key, 32)) && rest.size == 0;
     bool shown = is_shown(login->user, HK_SSH_USER_MAX) && is_shown(login->service, HK_SSH_SERVICE_MAX) &&
                  memchr(login->service.data, ' ', login->service.size) == NULL;
-    return login->kind == HK_SIGN_SSH_LOGIN && own && hk_ssh_is(login->algorithm, ED25519) && shown
-               ? HK_OK
-               : HK_BAD_ENCODING;
+    return login->kind == HK_SIGN_SSH_LOGIN && is_by(login, key) && shown ? HK_OK : HK_BAD_ENCODING;
 }
 
 void hk_ssh_login_text(char out[HK_SSH_LOGIN_TEXT_MAX], const struct hk_ssh_signed *login)

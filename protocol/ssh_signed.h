@@ -24,8 +24,9 @@ struct hk_ssh_signed {
 };
 void hk_ssh_signed_read(struct hk_ssh_signed *out, const void *message, size_t size);
 
-/* Whether a login is by this Ed25519 key, and its names can be shown: 1 to HK_SSH_USER_MAX and
- * HK_SSH_SERVICE_MAX bytes, printable UTF-8, the service without spaces. HK_BAD_ENCODING if not. */
+/* Whether a login is by this Ed25519 key or a certificate of it, and its names can be shown: 1 to
+ * HK_SSH_USER_MAX and HK_SSH_SERVICE_MAX bytes, printable UTF-8, the service without spaces. HK_BAD_ENCODING
+ * if not. */
 HK_CHECK enum hk_error hk_ssh_login_check(const struct hk_ssh_signed *login, const uint8_t key[32]);
 
 /* "SERVICE FINGERPRINT USER", as the log has it: the fingerprint of the server's key, or "-" where the login

@@ -22,6 +22,7 @@ for page in halfkey.1 halfkey-bench.1 halfkeyd.8 age-plugin-halfkey.1 halfkey-sc
 done
 check "age finds its plugin in the package" test -x "$DIR/root/usr/bin/age-plugin-halfkey"
 check "gpg-agent finds its card" test -x "$DIR/root/usr/bin/halfkey-scd"
+for unit in halfkey-agent.socket halfkey-agent.service; do check "$unit is in the package" test -s "$DIR/root/usr/lib/systemd/user/$unit"; done
 says() { [ "$("$@" --version)" = "${1##*/} $version" ]; }
 check "halfkey says its version" says "$DIR/root/usr/bin/halfkey"
 check "halfkeyd says its version" says "$DIR/root/usr/bin/halfkeyd"
@@ -56,6 +57,7 @@ check "completion offers options" completes --suite halfkey key create --su
 check "completion offers an option's values" completes ssh halfkey key export --format ss
 check "completion offers the suites" completes ed25519 halfkey key create files --suite ed
 check "completion offers every suite that can be made" suites_complete
+check "completion offers what a key may be used for" completes ask halfkey key allow git --forwarded a
 check "completion is not confused by a longer command" completes --yes halfkey log accept --
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -75,6 +75,12 @@ for port in $one $two $three; do
     check "ssh logs in" on laptop stock_ssh "$port" true
     check "the second device too" on phone stock_ssh "$port" true
 done
+ssh-keygen -q -t ed25519 -N '' -f "$DIR/ca"
+ssh-keygen -q -s "$DIR/ca" -I alice -n "$USER_NAME" "$SSH_KEY"
+start_sshd four; printf 'cert-authority %s\n' "$(cat "$DIR/ca.pub")" >"$SSHD/authorized"
+refused "a server that knows a certifying key alone does not know the key" "Permission denied" on laptop stock_ssh "$PORT" true
+check "it knows the key's certificate" on laptop stock_ssh "$PORT" -o CertificateFile="${SSH_KEY%.pub}-cert.pub" true
+rm "${SSH_KEY%.pub}-cert.pub"
 fingerprint=$(ssh-keygen -l -f "$DIR/sshd-three/host_key.pub" | grep -o 'SHA256:[^ ]*')
 check "the log says who logged in where" log_has ".login == \"$USER_NAME\" and .host == \"$fingerprint\" and .login_service == \"ssh-connection\""
 check "in words too" sh -c "HALFKEY_HOME=$DIR/laptop halfkey log | grep -qF 'login as $USER_NAME at $fingerprint'"

@@ -135,6 +135,28 @@ static void a_login_by_another_key_or_with_names_that_cannot_be_shown_is_refused
     assert_int_equal(hk_ssh_login_check(&read, own_key), HK_BAD_ENCODING);
 }
 
+static void a_certificate_of_the_key_logs_in_and_one_of_another_key_does_not(void **state)
+{
+    (void)state;
+    static const char name[] = "ssh-ed25519-cert-v01@openssh.com";
+    static const uint8_t other[32] = {8};
+    struct hk_ssh_signed read;
+    uint8_t certificate[256];
+    struct hk_ssh_writer writer = {certificate, 0, sizeof certificate, false};
+    hk_ssh_put_string(&writer, name, strlen(name));
+    hk_ssh_put_string(&writer, "a nonce", 7);
+    hk_ssh_put_string(&writer, own_key, 32);
+    hk_ssh_put(&writer, "what else it says", 17);
+    hk_ssh_signed_read(&read, message, make(&(struct login){0}));
+    read.key = HK_BYTES(certificate, writer.size);
+    assert_int_equal(hk_ssh_login_check(&read, own_key), HK_BAD_ENCODING); /* said to be by the key */
+    read.algorithm = HK_BYTES(name, strlen(name));
+    assert_int_equal(hk_ssh_login_check(&read, own_key), HK_OK);
+    assert_int_equal(hk_ssh_login_check(&read, other), HK_BAD_ENCODING);
+    read.key = HK_BYTES(certificate, writer.size - 18);
+    assert_int_equal(hk_ssh_login_check(&read, own_key), HK_BAD_ENCODING);
+}
+
 static void a_file_signature_tells_its_namespace(void **state)
 {
     (void)state;
@@ -171,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_login_that_is_not_host_bound_names_no_host),
         cmocka_unit_test(what_is_not_exactly_a_login_is_none),
         cmocka_unit_test(a_login_by_another_key_or_with_names_that_cannot_be_shown_is_refused),
+        cmocka_unit_test(a_certificate_of_the_key_logs_in_and_one_of_another_key_does_not),
         cmocka_unit_test(a_file_signature_tells_its_namespace),
         cmocka_unit_test(a_full_writer_says_so_and_writes_nothing_more),
     };

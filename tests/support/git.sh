@@ -1,5 +1,5 @@
 # Git with nothing of the user's own, signing in SSH's format: source it after DIR and HOME are set.
-export GIT_CONFIG_NOSYSTEM=1
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 make_repository() { # FOLDER PUBLIC-KEY-FILE
     local setting
     git init -q "$1"
