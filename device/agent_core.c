@@ -204,3 +204,38 @@ enum hk_error hk_core_resume(struct hk_core *core)
     }
     return error;
 }
+
+/* A profile that is not taken is not asked for again before the next one is put. */
+static bool follow(struct hk_core *core)
+{
+    bool changed = false;
+    enum hk_error error = hk_core_follow_profile(core, &changed);
+    if (error != HK_OK && error != HK_CONFLICT && error != HK_BAD_SIGNATURE && error != HK_BAD_ENCODING) {
+        atomic_store(&core->profile_stale, true);
+    }
+    if (changed && core->state->role != HK_ROLE_ADMIN) {
+        atomic_store(&core->hand_waits, true); /* new keys; or the deposit is for one that is gone */
+    }
+    return changed;
+}
+
+/* The device may be asked for things: nothing of a change is under way. The gate is held alone. */
+static bool is_settled(const struct hk_core *core)
+{
+    return core->state != NULL && core->state->phase == HK_PHASE_ACTIVE &&
+           core->state->refresh.stage == HK_REFRESH_NONE;
+}
+
+bool hk_core_see_to(struct hk_core *core)
+{
+    bool changed = false;
+    if (is_settled(core) && atomic_exchange(&core->profile_stale, false)) {
+        changed = follow(core);
+    }
+    if (is_settled(core)) {
+        size_t before = core->state->key_count;
+        enum hk_error error = hk_resume_hands(core); /* what fails is tried again */
+        changed = changed || (error == HK_OK && core->state->key_count != before);
+    }
+    return changed;
+}

@@ -50,7 +50,7 @@ struct hk_core {
     atomic_bool stopping;
     atomic_llong last_command; /* CLOCK_BOOTTIME, seconds */
     atomic_bool refreshing;    /* refresh_policy.c: its thread runs */
-    atomic_llong refresh_not_before;
+    atomic_llong refresh_not_before, looked;
 };
 
 /* What an operation is given. */
@@ -174,6 +174,10 @@ HK_CHECK enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *se
  * which may be NULL, tells whether there were any. HK_BAD_PEER, HK_BAD_PROOF: what waited was not what the
  * administrator and the service must have dealt; it is given back by a new deposit. Gate alone. */
 HK_CHECK enum hk_error hk_core_take_keys(struct hk_core *core, bool *taken);
+
+/* Sees to what the log has told of: a newer profile, keys that wait for this device or that others wait for.
+ * True if there is something new to show. Nothing, while a change is under way. Gate alone. */
+bool hk_core_see_to(struct hk_core *core);
 
 /* After HK_ROLLED_BACK: says the last refresh-confirm again, to a service whose store is from between the
  * refresh and its end. HK_OK if it has caught up. The state is not changed, whatever the answer. Gate alone.

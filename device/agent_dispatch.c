@@ -182,27 +182,6 @@ static bool was_online(const struct hk_op_call *call, const struct row *row)
     return !functions[row->op].offline || hk_op_is_online(call);
 }
 
-/* A profile that is not taken is not asked for again before the next one is put. */
-static bool follow(struct hk_core *core)
-{
-    bool changed = false;
-    enum hk_error error = hk_core_follow_profile(core, &changed);
-    if (error != HK_OK && error != HK_CONFLICT && error != HK_BAD_SIGNATURE && error != HK_BAD_ENCODING) {
-        atomic_store(&core->profile_stale, true);
-    }
-    if (changed && core->state->role != HK_ROLE_ADMIN) {
-        atomic_store(&core->hand_waits, true); /* new keys; or the deposit is for one that is gone */
-    }
-    return changed;
-}
-
-/* The device may be asked for things: nothing of a change is under way. The gate is held alone. */
-static bool is_settled(const struct hk_core *core)
-{
-    return core->state != NULL && core->state->phase == HK_PHASE_ACTIVE &&
-           core->state->refresh.stage == HK_REFRESH_NONE;
-}
-
 /* What the operation has heard of is seen to behind it: a newer profile, keys that wait for this device or
  * that others wait for. True if it has to be run again to show it. */
 static bool shows_another(struct hk_op_call *call, const struct row *row)
@@ -215,14 +194,7 @@ static bool shows_another(struct hk_op_call *call, const struct row *row)
         return false;
     }
     pthread_rwlock_wrlock(&core->gate);
-    if (is_settled(core) && atomic_exchange(&core->profile_stale, false)) {
-        changed = follow(core);
-    }
-    if (is_settled(core)) {
-        size_t before = core->state->key_count;
-        enum hk_error error = hk_resume_hands(core); /* what fails is tried again */
-        changed = changed || (error == HK_OK && core->state->key_count != before);
-    }
+    changed = hk_core_see_to(core);
     pthread_rwlock_unlock(&core->gate);
     return changed &&
            (row->op == HK_AGENT_STATUS || row->op == HK_AGENT_KEY_LIST || row->op == HK_AGENT_DEVICE_LIST);
@@ -234,10 +206,15 @@ static bool finds_keys(struct hk_core *core)
 {
     bool taken = false;
     pthread_rwlock_wrlock(&core->gate);
-    if (is_settled(core) && core->state->role != HK_ROLE_ADMIN) {
-        (void)follow(core);
+    if (core->state != NULL && core->state->role != HK_ROLE_ADMIN && core->state->phase == HK_PHASE_ACTIVE &&
+        core->state->refresh.stage == HK_REFRESH_NONE) {
+        atomic_store(&core->profile_stale, true);
+        atomic_store(&core->hand_waits, false); /* taken here, to know whether there were any */
+        size_t before = core->state->key_count;
+        (void)hk_core_see_to(core);
         enum hk_error error = hk_core_take_keys(core, &taken);
-        taken = taken && error == HK_OK && hk_core_set_up_ecdsa(core) == HK_OK;
+        taken = (taken || core->state->key_count > before) && error == HK_OK &&
+                hk_core_set_up_ecdsa(core) == HK_OK;
     }
     pthread_rwlock_unlock(&core->gate);
     return taken;

@@ -86,6 +86,7 @@ static enum hk_error make_deposit(struct hk_core *core, const struct taking *tak
 static enum hk_error leave_deposit(struct hk_core *core, struct taking *taking)
 {
     struct hk_exchange *exchange;
+    name_parties(core, taking);
     enum hk_error error = make_deposit(core, taking);
     if (error != HK_OK || (error = hk_exchange_new(&exchange, core->client)) != HK_OK) {
         return error;
@@ -362,9 +363,9 @@ static enum hk_error go_around(struct hk_core *core, struct taking *taking, bool
                     error == HK_BAD_SCALAR || error == HK_BAD_ENCODING || error == HK_AGAIN;
     problem = is_wrong && error != HK_AGAIN ? error : HK_OK;
     if (error == HK_OK || error == HK_UNKNOWN_RUN || is_wrong) {
-        taking->administrator = find_administrator(core, &taking->profile);
-        name_parties(core, taking);
-        error = leave_deposit(core, taking);
+        taking->administrator =
+            find_administrator(core, &taking->profile); /* the profile may be a later one */
+        error = taking->administrator != NULL ? leave_deposit(core, taking) : HK_OK;
     }
     return problem != HK_OK ? problem : error;
 }

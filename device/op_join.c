@@ -323,7 +323,10 @@ enum hk_error hk_op_join_finish(struct hk_op_call *call)
         return error;
     }
     if (core->state == NULL || core->state->phase != HK_PHASE_ACTIVE) {
-        return HK_NOT_FOUND;
+        return hk_op_fail(
+            call, HK_NOT_FOUND,
+            "nothing is left of this join: ask for another code ('halfkey device invite' on the "
+            "administrator's device)");
     }
     enum hk_error left =
         hk_resume_hands(core); /* a deposit at once: who knows when this device is used again */

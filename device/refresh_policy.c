@@ -3,6 +3,7 @@
 #include <time.h>
 
 #define AFTER_FAILURE_SECONDS 600
+#define LOOK_SECONDS 300
 #define UNSETTLED_SECONDS 10 /* as long as a command may take to come behind the unlock */
 
 bool hk_refresh_is_due(const struct hk_state *state, const struct hk_refresh_policy *policy, uint64_t now)
@@ -38,11 +39,20 @@ static bool is_forgotten(struct hk_core *core)
            now_awake() - atomic_load(&core->last_command) >= UNSETTLED_SECONDS;
 }
 
+/* A device that is handed keys looks whether there are any, for the programs that only list what is here. */
+static bool is_curious(struct hk_core *core)
+{
+    return !atomic_load(&core->unsettled) && core->state->phase == HK_PHASE_ACTIVE &&
+           core->state->role != HK_ROLE_ADMIN && core->state->refresh.stage == HK_REFRESH_NONE &&
+           now_awake() - atomic_load(&core->looked) >= LOOK_SECONDS &&
+           now_awake() - atomic_load(&core->last_command) >= UNSETTLED_SECONDS;
+}
+
 static bool is_due(struct hk_core *core)
 {
     bool is_free = core->state != NULL && core->approval == NULL && core->joining == NULL &&
                    !atomic_load(&core->stopping);
-    return is_free && (is_forgotten(core) ||
+    return is_free && (is_forgotten(core) || is_curious(core) ||
                        (!atomic_load(&core->unsettled) &&
                         hk_refresh_is_due(core->state, &core->settings.refresh, (uint64_t)time(NULL))));
 }
@@ -64,6 +74,10 @@ static enum hk_error act(struct hk_core *core)
     pthread_rwlock_wrlock(&core->gate);
     if (is_due(core) && atomic_load(&core->unsettled)) {
         error = hk_core_resume(core);
+    }
+    if (error == HK_OK && core->state != NULL) { /* the look has told of it, if there is anything */
+        (void)hk_core_see_to(core);
+        atomic_store(&core->looked, now_awake());
     }
     if (error == HK_OK && !atomic_load(&core->unsettled) && is_due(core)) {
         error = hk_core_refresh(core);

@@ -212,7 +212,7 @@ static void frames_arrive_whole_however_they_are_cut(void **state)
     (void)state;
     static uint8_t got[64];
     size_t length;
-    const uint8_t head[] = {0, 0, 0, 5};
+    const uint8_t frame[] = {0, 0, 0, 5, 'a', 'b', 'c', 'd', 'e'};
     assert_int_equal(hk_agent_send(ends[0], (const uint8_t *)"one", 3), HK_OK);
     assert_int_equal(hk_agent_send(ends[0], (const uint8_t *)"", 0), HK_OK);
     assert_int_equal(hk_agent_receive(ends[1], got, sizeof(got), &length, 1000), HK_OK);
@@ -223,9 +223,9 @@ static void frames_arrive_whole_however_they_are_cut(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) { /* a byte at a time */
-        for (size_t i = 0; i < 9; i++) {
+        for (size_t i = 0; i < sizeof(frame); i++) {
             (void)usleep(2000);
-            (void)!write(ends[0], i < 4 ? (const void *)(head + i) : (const void *)("abcde" + i - 4), 1);
+            (void)!write(ends[0], &frame[i], 1);
         }
         _exit(0);
     }

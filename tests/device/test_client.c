@@ -1,5 +1,5 @@
-/* A device's client of the service, against the real one: sessions that end unseen, what is tried again and what
- * is not, the look at the log before requests, and what is remembered of them. */
+/* A device's client of the service, against the real one: sessions that end unseen, what is tried again and
+ * what is not, the look at the log before requests, and what is remembered of them. */
 #include "device/client.h"
 #include "device/log_check.h"
 
