@@ -39,6 +39,7 @@ static int offer_recovery(struct hk_console *console)
             "\nMake three recovery shares now, of which any two bring the account back? They are "
             "written to\n~/halfkey-recovery. (With --no-recovery this is not asked.)"))
         return hk_make_set(console, &wish);
+    fflush(stdout); /* what was made comes first, wherever both go */
     fprintf(stderr,
             "No recovery: if this device is lost, the account is. 'halfkey recovery create' makes shares.\n");
     return 0;

@@ -115,6 +115,7 @@ static int read_import(const struct hk_call *call, struct import *import, const 
 static void say_where_it_is_whole(const char *path, const struct import_format *format)
 {
     char *absolute = strcmp(path, "-") ? realpath(path, NULL) : NULL;
+    fflush(stdout);
     fprintf(stderr,
             "This key was whole before it came: every copy of the original is still the whole key. Destroy "
             "them.\n");
