@@ -171,6 +171,10 @@ check "revoke the phone" halfkey device revoke phone
 exits "it signs no more" 4 "revoked" phone sign --key coins --format schnorr "$DIR/message"
 exits "nor with the ECDSA key" 4 "revoked" phone sign --key till --format der "$DIR/order"
 exits "it agrees no more" 4 "revoked" phone agree --key mailbox "$point"
+set_ups() { sqlite3 "file:$DIR/service/store.db?mode=ro" "SELECT count(*) FROM ecdsa"; }
+check "the revocation has erased the set-ups of the laptop's keys too" prints 0 set_ups
+check "which asks for others by itself, and signs" halfkey sign --key till --format der -o "$DIR/order.sig" "$DIR/order"
+check "OpenSSL accepts that" openssl dgst -sha256 -verify "$DIR/till.pem" -signature "$DIR/order.sig" "$DIR/order"
 check "the laptop goes on" halfkey sign --key coins --format schnorr -o "$DIR/message.sig" "$DIR/message"
 check "the log verifies" halfkey log --verify
 echo "$passed passed, $failed failed"
