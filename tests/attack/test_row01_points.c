@@ -41,28 +41,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void attack_all(const struct attack_place *places, size_t count)
-{
-    struct bad_value values[BAD_POINTS_MAX];
-    for (size_t i = 0; i < count; i++) {
-        size_t value_count = bad_points(values, attack_place_group(&attack, &places[i]));
-        for (size_t j = 0; j < value_count && places[i].is_point; j++) {
-            attack_place(&attack, &places[i], values[j].name, values[j].bytes, values[j].size);
-        }
-    }
-}
-
 static void row01_a_bad_point_is_refused_in_every_message_about_keys_and_epochs(void **state)
 {
     (void)state;
-    attack_all(attack_key_places, attack_key_place_count);
+    attack_places(&attack, attack_key_places, attack_key_place_count, true);
 }
 
 static void row01_a_bad_point_is_refused_in_every_message_of_an_enrolment(void **state)
 {
     (void)state;
     attack_enrolment_begin(&attack);
-    attack_all(attack_enrol_places, attack_enrol_place_count);
+    attack_places(&attack, attack_enrol_places, attack_enrol_place_count, true);
     attack_enrolment_end(&attack);
 }
 

@@ -27,31 +27,13 @@ static char shared[sizeof(output.out)]; /* what `agree` prints, whatever happene
 
 #define AGREE "agree", "--key", "files", "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"
 
-static enum hk_error sign(struct hk_test_device *device)
-{
-    uint8_t signature[64];
-    for (size_t i = 0; i < device->key_count; i++) {
-        if (device->key[i].suite->id == HK_SUITE_ED25519) {
-            return hk_test_sign(device, &device->key[i], HK_SIGN_RAW, "message", 7, signature);
-        }
-    }
-    fail();
-    return HK_INTERNAL;
-}
-
 static int set_up_devices(void **state)
 {
     (void)state;
     struct hk_test_enrolment enrolment;
     memset(&service, 0, sizeof(service));
     hk_test_service_start(&service, true);
-    hk_test_device_init(&laptop, &service);
-    hk_test_device_init(&phone, &service);
-    assert_int_equal(hk_test_init(&laptop), HK_OK);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
-    assert_int_equal(hk_test_enrol(&laptop, &phone, &enrolment, 0), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, &phone), HK_OK);
+    hk_test_two_devices(&laptop, &phone, &service, &enrolment);
     return 0;
 }
 
@@ -117,7 +99,7 @@ static void row17_a_copy_confirms_neither_with_old_halves_nor_with_a_label(void 
     hk_test_hang_up(&phone); /* the copy's tries have closed its session */
     assert_int_equal(hk_test_confirm(&phone, &next), HK_OK);
     hk_test_adopt(&phone, &next);
-    assert_int_equal(sign(&phone), HK_OK);
+    assert_int_equal(hk_test_sign_git(&phone), HK_OK);
     assert_phone_is_honest();
 }
 
@@ -137,7 +119,7 @@ static void *use(void *argument)
         (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
     while (!atomic_load(&stop)) {
-        enum hk_error error = sign(mine);
+        enum hk_error error = hk_test_sign_git(mine);
         if (error == HK_OK) {
             (void)atomic_fetch_add(&served, 1);
             continue;
@@ -160,7 +142,7 @@ static void refresh_under_load(void)
     hk_test_hang_up(&phone);
     for (size_t i = 0; i < SESSIONS; i++) {
         session[i] = phone;
-        assert_int_equal(sign(&session[i]), HK_OK); /* opens it */
+        assert_int_equal(hk_test_sign_git(&session[i]), HK_OK); /* opens it */
     }
     for (size_t i = 0; i < SESSIONS * IN_FLIGHT; i++) {
         assert_int_equal(pthread_create(&thread[i], NULL, use, &session[i % SESSIONS]), 0);
@@ -191,7 +173,7 @@ static void row17_requests_under_way_during_a_refresh_suspend_nobody(void **stat
     for (uint64_t i = 0; i < rounds; i++) {
         refresh_under_load();
         assert_int_equal(atomic_load(&judged), 0);
-        assert_int_equal(sign(&phone), HK_OK);
+        assert_int_equal(hk_test_sign_git(&phone), HK_OK);
         assert_phone_is_honest();
     }
     hk_tried("64 requests over 4 sessions while the device refreshes");

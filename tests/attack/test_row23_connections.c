@@ -17,7 +17,6 @@
 #include "tests/support/raw_peer.h"
 
 #define GONE_MS 20000 /* ten seconds, a sweep every five, and a slow machine */
-#define STRANGER(n) (0x020000U + (uint32_t)(n))
 
 static struct hk_attack world;
 static uint16_t port;
@@ -70,43 +69,30 @@ static enum hk_error hint_of(const uint8_t *bytes, long size)
     return frame.type == HK_FRAME_HINT ? hk_frame_hinted(&frame) : HK_OK;
 }
 
-static void nap(long ms)
-{
-    (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
-
-static bool serves_in_the_same_session(struct hk_test_device *device)
-{
-    struct hk_message request, answer;
-    const struct hk_channel *channel = device->channel;
-    hk_test_request(&request, HK_OP_STATUS, device);
-    return hk_test_call(device, &request, &answer) == HK_OK && device->channel == channel;
-}
-
 /* ---- silence ---- */
 
 static int does_not_greet(void)
 {
-    return connected(STRANGER(1));
+    return connected(RAW_STRANGER(1));
 }
 
 static int greets_by_half(void)
 {
-    int fd = connected(STRANGER(2));
+    int fd = connected(RAW_STRANGER(2));
     assert_int_equal(send(fd, "\0SP", 3, MSG_NOSIGNAL), 3);
     return fd;
 }
 
 static int says_nothing(void)
 {
-    return greeted(STRANGER(3));
+    return greeted(RAW_STRANGER(3));
 }
 
 static int never_confirms(void)
 {
     uint8_t frame[HK_HANDSHAKE_BYTES_MAX], answer[HK_FRAME_MAX];
     size_t size = handshake(frame);
-    int fd = greeted(STRANGER(4));
+    int fd = greeted(RAW_STRANGER(4));
     assert_true(raw_send(fd, frame, size));
     assert_int_equal(hint_of(answer, raw_receive(fd, answer, sizeof(answer), 10000)), HK_OK);
     return fd;
@@ -115,7 +101,7 @@ static int never_confirms(void)
 static int sends_half_a_message(void)
 {
     uint8_t head[RAW_HEAD_BYTES];
-    int fd = greeted(STRANGER(5));
+    int fd = greeted(RAW_STRANGER(5));
     raw_head(head, 60000);
     assert_int_equal(send(fd, head, sizeof(head), MSG_NOSIGNAL), (ssize_t)sizeof(head));
     return fd;
@@ -124,7 +110,7 @@ static int sends_half_a_message(void)
 static int sends_garbage(void)
 {
     uint8_t frame[200], answer[HK_FRAME_MAX];
-    int fd = greeted(STRANGER(6));
+    int fd = greeted(RAW_STRANGER(6));
     memset(frame, 0x5a, sizeof(frame));
     assert_true(raw_send(fd, frame, sizeof(frame)));
     assert_int_not_equal(hint_of(answer, raw_receive(fd, answer, sizeof(answer), 10000)), HK_OK);
@@ -160,7 +146,7 @@ static void connections_that_show_nothing_are_closed_and_a_devices_is_not(void *
     bool closed[SILENT] = {false};
     size_t left = SILENT;
     for (int ms = 0; ms < GONE_MS && left != 0; ms += 500) {
-        nap(500);
+        raw_nap(500);
         for (size_t i = 0; i < SILENT; i++) {
             if (!closed[i] && silent[i].drips && ms % 1000 == 0) {
                 (void)send(fd[i], "", 1, MSG_NOSIGNAL);
@@ -179,7 +165,7 @@ static void connections_that_show_nothing_are_closed_and_a_devices_is_not(void *
         (void)close(fd[i]);
         hk_tried("%s", silent[i].name);
     }
-    assert_true(serves_in_the_same_session(&world.phone)); /* as silent as they were, and still there */
+    assert_true(hk_serves_in_the_same_session(&world.phone)); /* as silent as they were, and still there */
     hk_tried("a device's idle connection stays");
     hk_serves_others(&world);
 }
@@ -190,7 +176,7 @@ static void oversized_frames_end_their_connection_at_once(void **state)
     static const uint64_t sizes[] = {HK_FRAME_MAX + 1, 1 << 20, UINT64_C(1) << 40, UINT64_MAX - 4};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         uint8_t head[RAW_HEAD_BYTES];
-        int fd = greeted(STRANGER(10));
+        int fd = greeted(RAW_STRANGER(10));
         raw_head(head, sizes[i]);
         assert_int_equal(send(fd, head, sizeof(head), MSG_NOSIGNAL), (ssize_t)sizeof(head));
         assert_true(raw_is_closed(fd, 5000));
@@ -208,15 +194,15 @@ static void address_has_so_many_connections_and_no_more(void **state)
     enum { TRIED = 300, ALLOWED = 256 };
     int fd[TRIED], open = 0;
     for (size_t i = 0; i < TRIED; i++) {
-        fd[i] = connected(STRANGER(20));
+        fd[i] = connected(RAW_STRANGER(20));
         (void)raw_greet(fd[i]);
     }
-    nap(500);
+    raw_nap(500);
     for (size_t i = 0; i < TRIED; i++) {
         open += raw_is_closed(fd[i], 0) ? 0 : 1;
     }
     assert_int_equal(open, ALLOWED);
-    int other = greeted(STRANGER(21));
+    int other = greeted(RAW_STRANGER(21));
     assert_false(raw_is_closed(other, 100));
     (void)close(other);
     for (size_t i = 0; i < TRIED; i++) {
@@ -271,18 +257,18 @@ static void address_over_its_rate_is_turned_away_before_anything_is_computed(voi
     struct timespec begun, ended;
     (void)clock_gettime(CLOCK_MONOTONIC, &begun);
     bool told;
-    size_t answered = flood(STRANGER(30), 100000, &told);
+    size_t answered = flood(RAW_STRANGER(30), 100000, &told);
     (void)clock_gettime(CLOCK_MONOTONIC, &ended);
     assert_true(told);
     /* What it has at once, and what comes back in the meantime (a second more for the rounding). */
     assert_in_range(answered, 1024, 3000 + 500 * (size_t)(ended.tv_sec - begun.tv_sec + 1));
     hk_tried("handshakes without end from one address");
-    assert_silence(STRANGER(30));
+    assert_silence(RAW_STRANGER(30));
     hk_tried("more of them after the refusal");
     /* The ring of 1,024 unconfirmed sessions went round several times. */
-    assert_true(serves_in_the_same_session(&world.phone));
+    assert_true(hk_serves_in_the_same_session(&world.phone));
     hk_tried("unconfirmed sessions evict no confirmed one");
-    assert_true(flood(STRANGER(31), 3, &told) == 3);
+    assert_true(flood(RAW_STRANGER(31), 3, &told) == 3);
     hk_tried("another address is still answered");
     hk_serves_others(&world);
 }
@@ -295,14 +281,14 @@ static void thousand_addresses_together_leave_room_for_one_that_is_new(void **st
     struct timespec begun, ended;
     (void)clock_gettime(CLOCK_MONOTONIC, &begun);
     for (size_t i = 0; i < addresses; i++) {
-        answered += flood(STRANGER(1000 + i), 100, &told);
+        answered += flood(RAW_STRANGER(1000 + i), 100, &told);
     }
     (void)clock_gettime(CLOCK_MONOTONIC, &ended);
     size_t seconds = (size_t)(ended.tv_sec - begun.tv_sec) + 1;
     assert_in_range(answered, 1, 4000 + 1000 * seconds + addresses * (14 + seconds));
     assert_true(answered < 100 * addresses);
     hk_tried("%zu addresses with 100 handshakes each", addresses);
-    assert_true(flood(STRANGER(5000), 5, &told) == 5);
+    assert_true(flood(RAW_STRANGER(5000), 5, &told) == 5);
     hk_tried("a new address among them");
     hk_serves_others(&world);
 }

@@ -25,7 +25,6 @@
 #define SENDERS 16
 #define A_BATCH 64
 #define GROWTH_BYTES (4 << 20)
-#define STRANGER(n) (0x020000U + (uint32_t)(n))
 
 static struct hk_attack world;
 static uint16_t port;
@@ -43,19 +42,6 @@ static int tear_down(void **state)
     (void)state;
     hk_attack_end(&world);
     return 0;
-}
-
-static void nap(long ms)
-{
-    (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
-
-static bool serves_in_the_same_session(struct hk_test_device *device)
-{
-    struct hk_message request, answer;
-    const struct hk_channel *channel = device->channel;
-    hk_test_request(&request, HK_OP_STATUS, device);
-    return hk_test_call(device, &request, &answer) == HK_OK && device->channel == channel;
 }
 
 /* ---- handshakes without end ---- */
@@ -96,11 +82,11 @@ static void send_handshakes(size_t count)
     }
     for (size_t sent = 0, turn = 0; sent < count; turn = (turn + 1) % SENDERS) {
         if (fd[turn] < 0) {
-            fd[turn] = raw_connect(STRANGER(turn), port);
+            fd[turn] = raw_connect(RAW_STRANGER(turn), port);
             if (fd[turn] >= 0 && !raw_greet(fd[turn])) {
                 (void)close(fd[turn]);
                 fd[turn] = -1; /* turned away at the door; its next turn comes */
-                nap(1);
+                raw_nap(1);
             }
             continue;
         }
@@ -128,10 +114,10 @@ static void handshakes_without_end_cost_no_memory_and_no_session(void **state)
     hk_test_request(&request, HK_OP_STATUS, &world.phone);
     assert_int_equal(hk_test_call(&world.phone, &request, &answer), HK_OK);
     send_handshakes(5000); /* the ring of unconfirmed ones is full, the allocator has what it needs */
-    nap(500);
+    raw_nap(500);
     long before = anonymous_bytes();
     send_handshakes(count);
-    assert_true(serves_in_the_same_session(&world.phone));
+    assert_true(hk_serves_in_the_same_session(&world.phone));
     long growth = anonymous_bytes() - before;
     print_message("%zu handshakes: %ld KiB more\n", count, growth / 1024);
     assert_true(growth < GROWTH_BYTES);
@@ -203,25 +189,25 @@ static void limit_of_descriptors_is_reached_and_left_again(void **state)
     hk_test_request(&request, HK_OP_STATUS, &world.phone);
     assert_int_equal(hk_test_call(&world.phone, &request, &answer), HK_OK);
     for (int greets = 0; greets < 2; greets++) {
-        holder[0] = hold(STRANGER(0x3000), 600, greets != 0);
-        holder[1] = hold(STRANGER(0x4000), 600, greets != 0);
+        holder[0] = hold(RAW_STRANGER(0x3000), 600, greets != 0);
+        holder[1] = hold(RAW_STRANGER(0x4000), 600, greets != 0);
         for (int i = 0; i < 50 && descriptors_of_service() <= limit - 200; i++) {
-            nap(100); /* they are connected, and accepted as the service comes to it */
+            raw_nap(100); /* they are connected, and accepted as the service comes to it */
         }
         assert_true(descriptors_of_service() > limit - 200);
-        assert_true(serves_in_the_same_session(&world.phone));
+        assert_true(hk_serves_in_the_same_session(&world.phone));
         if (greets != 0) { /* a device that comes now gets the place of a silent one */
             hk_serves_others(&world);
         }
         hk_tried("more connections than descriptors, %s", greets != 0 ? "greeted" : "not even greeted");
         if (greets == 0) { /* nng lets go of those in ten seconds, and takes whoever waited */
             for (int i = 0; i < 200 && descriptors_of_service() > before + 250; i++) {
-                nap(100);
+                raw_nap(100);
             }
         }
         release(holder, 2);
         for (int i = 0; i < 100 && descriptors_of_service() > before + 50; i++) {
-            nap(100);
+            raw_nap(100);
         }
         assert_true(descriptors_of_service() <= before + 50);
         hk_serves_others(&world);

@@ -37,7 +37,6 @@
 #define BURSTS_A_SECOND 200
 #define BYTES_A_DEVICE 8192
 #define DEVICE_SOURCE 0x010000U
-#define STRANGER_SOURCE 0x020000U
 
 /* A device that only sits there: an account of its own, written into the store before the service starts. */
 struct idle {
@@ -198,7 +197,7 @@ static void attack_once(int *fd, size_t n, const uint8_t *frame, size_t size)
     static uint8_t junk[4096];
     if (*fd < 0) {
         static const uint8_t greeting[RAW_GREETING_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
-        *fd = raw_connect(STRANGER_SOURCE + (uint32_t)n, port);
+        *fd = raw_connect(RAW_STRANGER(n), port);
         if (*fd >= 0) {
             (void)send(*fd, greeting, sizeof(greeting), MSG_NOSIGNAL | MSG_DONTWAIT);
         }

@@ -22,13 +22,7 @@ static int set_up(void **state)
 {
     (void)state;
     lying_start(&lying);
-    hk_test_device_init(&laptop, &lying.service);
-    hk_test_device_init(&phone, &lying.service);
-    assert_int_equal(hk_test_init(&laptop), HK_OK);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
-    assert_int_equal(hk_test_enrol(&laptop, &phone, &enrolment, 0), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, &phone), HK_OK);
+    hk_test_two_devices(&laptop, &phone, &lying.service, &enrolment);
     return 0;
 }
 

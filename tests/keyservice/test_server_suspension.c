@@ -21,13 +21,7 @@ static int set_up(void **state)
     (void)state;
     memset(&service, 0, sizeof(service));
     hk_test_service_start(&service, false);
-    hk_test_device_init(&laptop, &service);
-    hk_test_device_init(&phone, &service);
-    assert_int_equal(hk_test_init(&laptop), HK_OK);
-    assert_int_equal(hk_test_keygen(&laptop, HK_SUITE_ED25519, "git"), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, NULL), HK_OK);
-    assert_int_equal(hk_test_enrol(&laptop, &phone, &enrolment, 0), HK_OK);
-    assert_int_equal(hk_test_put_profile(&laptop, &phone), HK_OK);
+    hk_test_two_devices(&laptop, &phone, &service, &enrolment);
     return 0;
 }
 
@@ -38,18 +32,6 @@ static int tear_down(void **state)
     hk_test_device_end(&phone);
     hk_test_service_end(&service);
     return 0;
-}
-
-static enum hk_error sign(struct hk_test_device *device)
-{
-    uint8_t signature[64];
-    for (size_t i = 0; i < device->key_count; i++) {
-        if (device->key[i].suite->id == HK_SUITE_ED25519) {
-            return hk_test_sign(device, &device->key[i], HK_SIGN_RAW, "message", 7, signature);
-        }
-    }
-    fail();
-    return HK_INTERNAL;
 }
 
 static enum hk_error ask(struct hk_test_device *by, enum hk_op op, const uint8_t serial[HK_ID_BYTES])
@@ -106,23 +88,23 @@ static unsigned leaves(enum hk_op op, const struct hk_test_device *by)
 static void a_suspended_device_is_refused_until_it_is_resumed(void **state)
 {
     (void)state;
-    assert_int_equal(sign(&phone), HK_OK);
+    assert_int_equal(hk_test_sign_git(&phone), HK_OK);
     assert_int_equal(ask(&laptop, HK_OP_SUSPEND, phone.serial), HK_OK);
     assert_int_equal(ask(&laptop, HK_OP_SUSPEND, phone.serial), HK_OK); /* twice changes nothing */
     assert_int_equal(leaves(HK_OP_SUSPEND, &laptop), 1);
-    assert_int_equal(sign(&phone), HK_SUSPENDED);
+    assert_int_equal(hk_test_sign_git(&phone), HK_SUSPENDED);
     hk_test_hang_up(&phone);
-    assert_int_equal(sign(&phone), HK_SUSPENDED);
+    assert_int_equal(hk_test_sign_git(&phone), HK_SUSPENDED);
     assert_int_equal(row_of(&phone).status, HK_STATUS_SUSPENDED);
     hk_test_service_kill(&service);
     hk_test_service_restart(&service);
     hk_test_hang_up(&laptop);
     hk_test_hang_up(&phone);
-    assert_int_equal(sign(&phone), HK_SUSPENDED);
+    assert_int_equal(hk_test_sign_git(&phone), HK_SUSPENDED);
     assert_int_equal(ask(&laptop, HK_OP_RESUME, phone.serial), HK_OK);
     assert_int_equal(ask(&laptop, HK_OP_RESUME, phone.serial), HK_OK);
     assert_int_equal(leaves(HK_OP_RESUME, &laptop), 1);
-    assert_int_equal(sign(&phone), HK_OK);
+    assert_int_equal(hk_test_sign_git(&phone), HK_OK);
 }
 
 static void only_administrators_suspend_and_only_ordinary_devices(void **state)
@@ -155,7 +137,7 @@ static void a_revoked_device_is_not_resumed(void **state)
     assert_int_equal(hk_test_call(&laptop, &request, &answer), HK_OK); /* suspended or not */
     assert_int_equal(ask(&laptop, HK_OP_RESUME, phone.serial), HK_CONFLICT);
     hk_test_hang_up(&phone);
-    assert_int_equal(sign(&phone), HK_REVOKED);
+    assert_int_equal(hk_test_sign_git(&phone), HK_REVOKED);
 }
 
 static void make_old_copy(struct hk_test_device *of)
@@ -167,23 +149,23 @@ static void make_old_copy(struct hk_test_device *of)
     assert_int_equal(hk_test_refresh(of, &next), HK_OK);
     assert_int_equal(hk_test_confirm(of, &next), HK_OK);
     hk_test_adopt(of, &next);
-    assert_int_equal(sign(of), HK_OK);
+    assert_int_equal(hk_test_sign_git(of), HK_OK);
 }
 
 static void an_old_copy_suspends_the_device_where_an_administrator_can_lift_it(void **state)
 {
     (void)state;
     make_old_copy(&phone);
-    assert_int_equal(sign(&copy), HK_STALE_EPOCH);
-    assert_int_equal(sign(&phone), HK_SUSPENDED);
-    assert_int_equal(sign(&copy), HK_SUSPENDED);
+    assert_int_equal(hk_test_sign_git(&copy), HK_STALE_EPOCH);
+    assert_int_equal(hk_test_sign_git(&phone), HK_SUSPENDED);
+    assert_int_equal(hk_test_sign_git(&copy), HK_SUSPENDED);
     assert_int_equal(leaves(HK_OP_SUSPEND, NULL), 1);
     assert_int_equal(row_of(&phone).status, HK_STATUS_SUSPENDED);
     assert_true(row_of(&phone).stale_copy_seen != 0);
     assert_int_equal(ask(&laptop, HK_OP_RESUME, phone.serial), HK_OK);
-    assert_int_equal(sign(&phone), HK_OK);
-    assert_int_equal(sign(&copy), HK_STALE_EPOCH); /* and so on, until it is revoked */
-    assert_int_equal(sign(&phone), HK_SUSPENDED);
+    assert_int_equal(hk_test_sign_git(&phone), HK_OK);
+    assert_int_equal(hk_test_sign_git(&copy), HK_STALE_EPOCH); /* and so on, until it is revoked */
+    assert_int_equal(hk_test_sign_git(&phone), HK_SUSPENDED);
     assert_int_equal(leaves(HK_OP_SUSPEND, NULL), 2);
     hk_test_hang_up(&copy);
 }
@@ -192,9 +174,9 @@ static void an_old_copy_of_the_only_administrator_suspends_nobody(void **state)
 {
     (void)state;
     make_old_copy(&laptop);
-    assert_int_equal(sign(&copy), HK_STALE_EPOCH);
-    assert_int_equal(sign(&laptop), HK_OK);
-    assert_int_equal(sign(&phone), HK_OK);
+    assert_int_equal(hk_test_sign_git(&copy), HK_STALE_EPOCH);
+    assert_int_equal(hk_test_sign_git(&laptop), HK_OK);
+    assert_int_equal(hk_test_sign_git(&phone), HK_OK);
     assert_int_equal(leaves(HK_OP_SUSPEND, NULL), 0);
     assert_true(row_of(&laptop).stale_copy_seen != 0);
     hk_test_hang_up(&copy);
@@ -211,7 +193,7 @@ static void a_refresh_goes_on_after_a_suspension(void **state)
     assert_int_equal(ask(&laptop, HK_OP_RESUME, phone.serial), HK_OK);
     assert_int_equal(hk_test_confirm(&phone, &next), HK_OK);
     hk_test_adopt(&phone, &next);
-    assert_int_equal(sign(&phone), HK_OK);
+    assert_int_equal(hk_test_sign_git(&phone), HK_OK);
 }
 
 int main(void)

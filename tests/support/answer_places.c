@@ -156,3 +156,29 @@ void answer_places_end(struct lying_service *lying, bool enrolled)
     HALFKEY_EXPECT(0, &lying->service, "agent", "--stop");
     lying_stop(lying);
 }
+
+void answer_places_all(struct lying_service *lying, bool points, size_t step, size_t slow_step)
+{
+    struct bad_value values[BAD_POINTS_MAX > BAD_SCALARS_MAX ? BAD_POINTS_MAX : BAD_SCALARS_MAX];
+    size_t count = (points ? bad_points : bad_scalars)(values, &hk_edwards25519);
+    answer_places_begin(lying);
+    for (size_t i = 0; i < answer_place_count; i++) {
+        const struct answer_place *at = &answer_places[i];
+        for (size_t j = 0; j < count && at->is_point == points && !at->is_slow; j++) {
+            if (values[j].size >= 32 && (i + j) % step == 0) { /* no message can carry less */
+                answer_place(lying, at, &values[j]);
+            }
+        }
+    }
+    answer_places_end(lying, false);
+    for (size_t i = 0; i < answer_place_count; i++) {
+        const struct answer_place *at = &answer_places[i];
+        for (size_t j = i % 3; j < count && at->is_point == points && at->is_slow; j += slow_step) {
+            if (values[j].size >= 32) {
+                answer_places_begin(lying);
+                answer_place(lying, at, &values[j]);
+                answer_places_end(lying, true);
+            }
+        }
+    }
+}

@@ -33,4 +33,8 @@ void answer_places_end(struct lying_service *lying, bool enrolled);
 void answer_place(struct lying_service *lying, const struct answer_place *place,
                   const struct bad_value *value);
 
+/* Bad points (or scalars) in every place for one, against a service that answer_places_begin has not yet
+ * begun: of the quick places each `step`-th value, of the slow ones each `slow_step`-th. */
+void answer_places_all(struct lying_service *lying, bool points, size_t step, size_t slow_step);
+
 #endif

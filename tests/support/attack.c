@@ -131,6 +131,14 @@ void hk_attack_begin(struct hk_attack *attack, bool over_tcp)
     assert_int_equal(hk_test_put_profile(&attack->laptop, &attack->phone), HK_OK);
 }
 
+bool hk_serves_in_the_same_session(struct hk_test_device *device)
+{
+    struct hk_message request, answer;
+    const struct hk_channel *channel = device->channel;
+    hk_test_request(&request, HK_OP_STATUS, device);
+    return hk_test_call(device, &request, &answer) == HK_OK && device->channel == channel;
+}
+
 void hk_serves_others(struct hk_attack *attack)
 {
     uint8_t signature[64];

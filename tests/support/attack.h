@@ -74,6 +74,8 @@ __attribute__((format(printf, 6, 7))) void hk_refused(struct hk_attack *attack,
                                                       enum hk_error got, enum hk_error expected,
                                                       const char *format, ...);
 
+/* A device is served, and over the session that it had: nobody has closed it. */
+bool hk_serves_in_the_same_session(struct hk_test_device *device) HK_CHECK;
 /* The bystander signs, and the signature verifies. */
 void hk_serves_others(struct hk_attack *attack);
 

@@ -239,6 +239,18 @@ static enum hk_error run_enrol_confirm(struct hk_attack *attack, const struct at
     return hk_test_enrol_on(&attack->laptop, &guest, &enrolment, 5, 0);
 }
 
+void attack_places(struct hk_attack *attack, const struct attack_place *places, size_t count, bool points)
+{
+    struct bad_value values[BAD_POINTS_MAX > BAD_SCALARS_MAX ? BAD_POINTS_MAX : BAD_SCALARS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        size_t value_count =
+            (points ? bad_points : bad_scalars)(values, attack_place_group(attack, &places[i]));
+        for (size_t j = 0; j < value_count && places[i].is_point == points; j++) {
+            attack_place(attack, &places[i], values[j].name, values[j].bytes, values[j].size);
+        }
+    }
+}
+
 void attack_enrolment_end(struct hk_attack *attack)
 {
     uint8_t signature[64];

@@ -7,6 +7,7 @@
 #define HALFKEY_TESTS_ATTACK_PLACES_H
 
 #include "tests/support/attack.h"
+#include "tests/support/bad_values.h"
 
 struct attack_place {
     const char *name;
@@ -31,6 +32,8 @@ extern const size_t attack_key_place_count, attack_enrol_place_count;
 void attack_place(struct hk_attack *attack, const struct attack_place *place, const char *name,
                   const uint8_t *value, size_t size);
 
+/* Every bad point (or scalar) of the group in every place for one, one at a time. */
+void attack_places(struct hk_attack *attack, const struct attack_place *places, size_t count, bool points);
 /* The group of the value at a place. */
 const struct hk_group *attack_place_group(const struct hk_attack *attack, const struct attack_place *place);
 

@@ -102,6 +102,8 @@ enum hk_error hk_test_import(struct hk_test_device *device, enum hk_suite_id sui
                              const uint8_t whole[32]);
 enum hk_error hk_test_sign(struct hk_test_device *device, struct hk_test_key *key, enum hk_sign_kind kind,
                            const void *message, size_t size, uint8_t signature[64]);
+/* Signs "message" with its first key for Ed25519. */
+enum hk_error hk_test_sign_git(struct hk_test_device *device);
 /* The same for OpenPGP. `message` is signed as it is, whatever the service derives from it. */
 enum hk_error hk_test_sign_openpgp(struct hk_test_device *device, struct hk_test_key *key,
                                    const char *namespace, const void *message, size_t size,
@@ -152,5 +154,10 @@ enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device 
 /* The same from step `first` on, which may be one that was taken before. Steps 3 and 4 go together. */
 enum hk_error hk_test_enrol_on(struct hk_test_device *admin, struct hk_test_device *device,
                                struct hk_test_enrolment *enrolment, int first, int stop_before);
+
+/* An account with a key `git` for Ed25519: `laptop` its administrator, `phone` enrolled, both in its profile.
+ */
+void hk_test_two_devices(struct hk_test_device *laptop, struct hk_test_device *phone,
+                         struct hk_test_service *service, struct hk_test_enrolment *enrolment);
 
 #endif

@@ -200,3 +200,27 @@ enum hk_error hk_test_enrol(struct hk_test_device *admin, struct hk_test_device 
     enum hk_error error = hk_test_call(admin, &request, &answer);
     return error == HK_OK ? hk_test_enrol_on(admin, device, enrolment, 1, stop_before) : error;
 }
+
+void hk_test_two_devices(struct hk_test_device *laptop, struct hk_test_device *phone,
+                         struct hk_test_service *service, struct hk_test_enrolment *enrolment)
+{
+    hk_test_device_init(laptop, service);
+    hk_test_device_init(phone, service);
+    assert_int_equal(hk_test_init(laptop), HK_OK);
+    assert_int_equal(hk_test_keygen(laptop, HK_SUITE_ED25519, "git"), HK_OK);
+    assert_int_equal(hk_test_put_profile(laptop, NULL), HK_OK);
+    assert_int_equal(hk_test_enrol(laptop, phone, enrolment, 0), HK_OK);
+    assert_int_equal(hk_test_put_profile(laptop, phone), HK_OK);
+}
+
+enum hk_error hk_test_sign_git(struct hk_test_device *device)
+{
+    uint8_t signature[64];
+    for (size_t i = 0; i < device->key_count; i++) {
+        if (device->key[i].suite->id == HK_SUITE_ED25519) {
+            return hk_test_sign(device, &device->key[i], HK_SIGN_RAW, "message", 7, signature);
+        }
+    }
+    fail();
+    return HK_INTERNAL;
+}

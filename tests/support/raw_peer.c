@@ -122,3 +122,8 @@ bool raw_is_closed(int fd, int timeout_ms)
     } while (got > 0);
     return got == RAW_CLOSED;
 }
+
+void raw_nap(long ms)
+{
+    (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}

@@ -18,6 +18,9 @@
 uint16_t raw_port(const char *url);
 /* Connects from a loopback address, 127.(n >> 16).(n >> 8).n; -1 if it cannot. */
 int raw_connect(uint32_t source, uint16_t port);
+/* The address of the n-th stranger, far from the devices' own. */
+#define RAW_STRANGER(n) (0x020000U + (uint32_t)(n))
+void raw_nap(long ms);
 /* Both greetings of REQ and REP. */
 bool raw_greet(int fd);
 /* One message: its head, then the frame. */
