@@ -9,6 +9,8 @@
 #include "device/gpg_setup.h"
 #include "device/key_format.h"
 
+#define NAME_ROOM (HK_NAME_MAX + 24) /* with any number behind it */
+
 #define TRIES 3
 
 /* In memory from hk_secret_new. */
@@ -66,12 +68,12 @@ static int read_file(const struct hk_call *call, struct import *import, const ch
 }
 
 /* The primary key has the name that was given, the others -2, -3 and so on behind it. */
-static int name_key(char name[HK_NAME_MAX + 8], const char *given, size_t i)
+static int name_key(char name[NAME_ROOM], const char *given, size_t i)
 {
     if (i == 0)
-        snprintf(name, HK_NAME_MAX + 8, "%s", given);
+        snprintf(name, NAME_ROOM, "%s", given);
     else
-        snprintf(name, HK_NAME_MAX + 8, "%.*s-%zu", HK_NAME_MAX, given, i + 1);
+        snprintf(name, NAME_ROOM, "%.*s-%zu", HK_NAME_MAX, given, i + 1);
     return strlen(name) > HK_NAME_MAX || strlen(given) > HK_NAME_MAX
                ? hk_fail_text(HK_EXIT_USAGE, "'%.80s' is too long a name", given)
                : 0;
@@ -150,7 +152,7 @@ static void say_where_it_is_whole(const char *path, const struct hk_gpg_export *
 
 static int import_all(struct hk_console *console, const struct hk_gpg_export *export)
 {
-    char name[HK_NAME_MAX + 8], fingerprint[HK_FINGERPRINT_TEXT];
+    char name[NAME_ROOM], fingerprint[HK_FINGERPRINT_TEXT];
     struct hk_certificate certificate;
     const char *given = console->call->arguments[0];
     int status = 0;
