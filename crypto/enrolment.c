@@ -97,14 +97,16 @@ enum hk_error hk_enrol_deal(struct hk_enrol_commitments *commitments, struct hk_
                             const struct hk_enrol_commitments *administrator, const uint8_t *passed)
 {
     struct hk_plan plan;
+    struct hk_known known = {0};
     struct hk_scalar subshare;
     struct hk_point x, contributions[2];
     HK_WIPE_AT_EXIT(subshare);
     enum hk_error error = hk_scalar_decode_nonzero(group, &subshare, passed);
-    if (error != HK_OK || (error = group->point_decode(&x, public_key)) != HK_OK) {
+    if (error != HK_OK || (error = hk_known_decode(&known, group, &x, public_key)) != HK_OK) {
         return error;
     }
     plan_init(&plan, group, public_key);
+    plan.known = &known;
     group->base_mul(&contributions[OLD_SERVICE], half);
     HK_PUBLIC(contributions[OLD_SERVICE]); /* S1 */
     group->point_sub(&contributions[OLD_ADMINISTRATOR], &x, &contributions[OLD_SERVICE]);
@@ -121,6 +123,7 @@ enum hk_error hk_enrol_take(struct hk_scalar *new_half, struct hk_point *service
                             const uint8_t *given)
 {
     struct hk_plan plan;
+    struct hk_known known = {0};
     struct hk_dealing dealings[2];
     struct hk_scalar received[2], share;
     struct hk_point x, contributions[2], other;
@@ -129,11 +132,12 @@ enum hk_error hk_enrol_take(struct hk_scalar *new_half, struct hk_point *service
     enum hk_error error;
     if ((error = hk_scalar_decode_nonzero(group, &received[OLD_ADMINISTRATOR], kept)) != HK_OK ||
         (error = hk_scalar_decode_nonzero(group, &received[OLD_SERVICE], given)) != HK_OK ||
-        (error = group->point_decode(&x, public_key)) != HK_OK ||
-        (error = group->point_decode(&contributions[OLD_ADMINISTRATOR], device_point)) != HK_OK) {
+        (error = hk_known_decode(&known, group, &x, public_key)) != HK_OK ||
+        (error = hk_known_decode(&known, group, &contributions[OLD_ADMINISTRATOR], device_point)) != HK_OK) {
         return error;
     }
     plan_init(&plan, group, public_key);
+    plan.known = &known;
     group->point_sub(&contributions[OLD_SERVICE], &x, &contributions[OLD_ADMINISTRATOR]);
     dealings_init(dealings, group, administrator, service);
     error = hk_redistribute_receive(&share, &plan, NEW_DEVICE, dealings, contributions, received);
@@ -231,21 +235,21 @@ enum hk_error hk_enrol_check(const struct hk_enrol_key *key, const uint8_t trans
                              const struct hk_scalar *new_half, const uint8_t *proof)
 {
     const struct hk_group *group = key->suite->group;
-    struct hk_plan plan;
-    struct hk_dealing dealings[2];
-    struct hk_point x, device_point, sum;
+    struct hk_point from_administrator, from_service, device_point, sum;
     uint8_t bound[HK_NAME_BYTES];
-    plan_init(&plan, group, key->public_key);
-    dealings_init(dealings, group, &key->administrator, &key->service);
-    enum hk_error error = group->point_decode(&x, key->public_key);
-    if (error != HK_OK ||
-        (error = hk_redistribute_point(&device_point, &plan, NEW_DEVICE, dealings)) != HK_OK) {
-        return error == HK_AGAIN ? HK_BAD_POINT : error;
+    enum hk_error error = group->point_decode(&from_administrator, key->administrator.kept);
+    if (error != HK_OK || (error = group->point_decode(&from_service, key->service.kept)) != HK_OK) {
+        return error;
+    }
+    group->point_add(&device_point, &from_administrator, &from_service);
+    if (group->point_is_identity(&device_point)) {
+        return HK_BAD_POINT;
     }
     group->base_mul(&sum, new_half);
     HK_PUBLIC(sum); /* S2 */
     group->point_add(&sum, &sum, &device_point);
-    if (!hk_point_equal(group, &sum, &x)) {
+    /* X, if this is its encoding, which then is a strict one */
+    if (group->point_is_identity(&sum) || memcmp(sum.bytes, key->public_key, group->point_bytes) != 0) {
         return HK_BAD_PROOF;
     }
     proof_transcript(bound, transcript, key->id);

@@ -70,6 +70,20 @@ extern const struct hk_group hk_edwards25519;
 bool hk_point_equal(const struct hk_group *group, const struct hk_point *a,
                     const struct hk_point *b) HK_CHECK;
 
+/* Points of one group whose encodings need not be decoded again in the same piece of work: they were decoded
+ * strictly before, or computed. Decoding costs as much as half a multiplication (the subgroup check). Public;
+ * starts as zeros; what does not fit is decoded each time. */
+#define HK_KNOWN_MAX 16
+struct hk_known {
+    size_t count;
+    struct hk_point point[HK_KNOWN_MAX];
+};
+/* Remembers a point; not the identity, which no decoder takes. */
+void hk_known_add(struct hk_known *known, const struct hk_group *group, const struct hk_point *point);
+/* point_decode, which is asked once for each encoding. */
+HK_CHECK enum hk_error hk_known_decode(struct hk_known *known, const struct hk_group *group,
+                                       struct hk_point *out, const uint8_t *in);
+
 /* [k]P of an untrusted encoding `in` (point_bytes), k not zero: HK_BAD_POINT where point_decode refuses it.
  */
 HK_CHECK static inline enum hk_error hk_point_decode_mul(const struct hk_group *group, struct hk_point *out,

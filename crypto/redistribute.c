@@ -54,15 +54,32 @@ static bool new_holders_are_good(const struct hk_plan *plan)
            plan->threshold <= plan->new_count && indices_are_good(plan->group, indices, plan->new_count);
 }
 
+static bool rules_are_kept(const struct hk_plan *plan)
+{
+    return !(plan->old_count < 1 || plan->old_count > HK_HOLDERS_MAX || plan->new_count < 1 ||
+             plan->new_count > HK_HOLDERS_MAX || !names_are_distinct(plan->old_holders, plan->old_count) ||
+             !names_are_distinct(plan->new_holders, plan->new_count) || !new_holders_are_good(plan));
+}
+
+/* The plan's points, or those of this call. */
+static struct hk_known *known_of(const struct hk_plan *plan, struct hk_known *own)
+{
+    own->count = 0;
+    return plan->known != NULL ? plan->known : own;
+}
+
+static enum hk_error check_plan(const struct hk_plan *plan, struct hk_known *known,
+                                struct hk_point *public_key)
+{
+    return rules_are_kept(plan) ? hk_known_decode(known, plan->group, public_key, plan->public_key)
+                                : HK_BAD_ENCODING;
+}
+
 enum hk_error hk_plan_check(const struct hk_plan *plan)
 {
+    struct hk_known own;
     struct hk_point public_key;
-    if (plan->old_count < 1 || plan->old_count > HK_HOLDERS_MAX || plan->new_count < 1 ||
-        plan->new_count > HK_HOLDERS_MAX || !names_are_distinct(plan->old_holders, plan->old_count) ||
-        !names_are_distinct(plan->new_holders, plan->new_count) || !new_holders_are_good(plan)) {
-        return HK_BAD_ENCODING;
-    }
-    return plan->group->point_decode(&public_key, plan->public_key);
+    return check_plan(plan, known_of(plan, &own), &public_key);
 }
 
 /* value = coefficients[0] + coefficients[1]*i + ... */
@@ -123,21 +140,24 @@ enum hk_error hk_redistribute_deal(struct hk_dealing *dealing, struct hk_scalar 
     for (size_t k = 0; k < count; k++) {
         struct hk_point point;
         group->base_mul(&point, &values[k]);
+        HK_PUBLIC(point); /* is published */
         memcpy(dealing->commitments[k], point.bytes, group->point_bytes);
+        if (plan->known != NULL) {
+            hk_known_add(plan->known, group, &point);
+        }
     }
-    HK_PUBLIC(*dealing); /* is published */
     return HK_OK;
 }
 
 /* Decodes one dealing: exactly as many commitments as there must be. */
 static enum hk_error decode_dealing(struct hk_point points[HK_HOLDERS_MAX], const struct hk_plan *plan,
-                                    const struct hk_dealing *dealing)
+                                    const struct hk_dealing *dealing, struct hk_known *known)
 {
     if (dealing->count != commitment_count(plan)) {
         return HK_BAD_ENCODING;
     }
     for (size_t k = 0; k < dealing->count; k++) {
-        enum hk_error error = plan->group->point_decode(&points[k], dealing->commitments[k]);
+        enum hk_error error = hk_known_decode(known, plan->group, &points[k], dealing->commitments[k]);
         if (error != HK_OK) {
             return error;
         }
@@ -172,28 +192,58 @@ static void dealt_point(struct hk_point *out, const struct hk_plan *plan, const 
     }
 }
 
-enum hk_error hk_redistribute_check(const struct hk_plan *plan, const struct hk_dealing *dealings,
-                                    const struct hk_point *contributions)
+static enum hk_error check_dealings(const struct hk_plan *plan, const struct hk_dealing *dealings,
+                                    const struct hk_point *contributions, struct hk_known *known)
 {
     const struct hk_group *group = plan->group;
     struct hk_point points[HK_HOLDERS_MAX], dealt, sum, public_key;
-    enum hk_error error = hk_plan_check(plan);
-    if (error != HK_OK || (error = group->point_decode(&public_key, plan->public_key)) != HK_OK) {
-        return error;
-    }
-    group->point_identity(&sum);
-    for (size_t i = 0; i < plan->old_count; i++) {
-        if ((error = decode_dealing(points, plan, &dealings[i])) != HK_OK) {
-            return error;
+    enum hk_error error = check_plan(plan, known, &public_key);
+    for (size_t i = 0; error == HK_OK && i < plan->old_count; i++) {
+        error = decode_dealing(points, plan, &dealings[i], known);
+        if (error != HK_OK) {
+            break;
         }
         dealt_point(&dealt, plan, points);
         if (group->point_is_identity(&contributions[i]) ||
             !hk_point_equal(group, &dealt, &contributions[i])) {
             return HK_BAD_PROOF;
         }
-        group->point_add(&sum, &sum, &contributions[i]);
+        if (i == 0) {
+            sum = contributions[0];
+        } else {
+            group->point_add(&sum, &sum, &contributions[i]);
+        }
     }
-    return hk_point_equal(group, &sum, &public_key) ? HK_OK : HK_BAD_PROOF;
+    if (error == HK_OK && !hk_point_equal(group, &sum, &public_key)) {
+        error = HK_BAD_PROOF;
+    }
+    return error;
+}
+
+enum hk_error hk_redistribute_check(const struct hk_plan *plan, const struct hk_dealing *dealings,
+                                    const struct hk_point *contributions)
+{
+    struct hk_known own;
+    return check_dealings(plan, dealings, contributions, known_of(plan, &own));
+}
+
+/* The points that an honest additive dealing has, from what was given: [u]B for the receiver, and what is
+ * missing of W for the other one of two. What was sent is then compared with them and needs no decoding of
+ * its own. */
+static void expect_points(const struct hk_plan *plan, const struct hk_point *given,
+                          const struct hk_point *contributions, struct hk_known *known)
+{
+    struct hk_point other;
+    if (plan->sharing != HK_SHARING_ADDITIVE) {
+        return;
+    }
+    for (size_t i = 0; i < plan->old_count; i++) {
+        hk_known_add(known, plan->group, &given[i]);
+        if (plan->new_count == 2) {
+            plan->group->point_sub(&other, &contributions[i], &given[i]);
+            hk_known_add(known, plan->group, &other);
+        }
+    }
 }
 
 enum hk_error hk_redistribute_receive(struct hk_scalar *share, const struct hk_plan *plan, size_t receiver,
@@ -202,9 +252,18 @@ enum hk_error hk_redistribute_receive(struct hk_scalar *share, const struct hk_p
 {
     const struct hk_group *group = plan->group;
     struct hk_scalar sum;
-    struct hk_point points[HK_HOLDERS_MAX], committed, given;
+    struct hk_point points[HK_HOLDERS_MAX], committed, given[HK_HOLDERS_MAX];
+    struct hk_known own, *known = known_of(plan, &own);
     HK_WIPE_AT_EXIT(sum);
-    enum hk_error error = hk_redistribute_check(plan, dealings, contributions);
+    if (!rules_are_kept(plan)) {
+        return HK_BAD_ENCODING;
+    }
+    for (size_t i = 0; i < plan->old_count; i++) {
+        group->base_mul(&given[i], &subshares[i]);
+        HK_PUBLIC(given[i]); /* what was committed to, or the dealer lies */
+    }
+    expect_points(plan, given, contributions, known);
+    enum hk_error error = check_dealings(plan, dealings, contributions, known);
     if (error != HK_OK) {
         return error;
     }
@@ -213,13 +272,11 @@ enum hk_error hk_redistribute_receive(struct hk_scalar *share, const struct hk_p
     }
     group->scalar_set(&sum, 0);
     for (size_t i = 0; i < plan->old_count; i++) {
-        if ((error = decode_dealing(points, plan, &dealings[i])) != HK_OK) {
+        if ((error = decode_dealing(points, plan, &dealings[i], known)) != HK_OK) {
             return error;
         }
         subshare_point(&committed, plan, points, receiver);
-        group->base_mul(&given, &subshares[i]);
-        HK_PUBLIC(given); /* what was committed to, or the dealer lies */
-        if (!hk_point_equal(group, &committed, &given)) {
+        if (!hk_point_equal(group, &committed, &given[i])) {
             return HK_BAD_PROOF;
         }
         group->scalar_add(&sum, &sum, &subshares[i]);
@@ -236,20 +293,24 @@ enum hk_error hk_redistribute_point(struct hk_point *point, const struct hk_plan
 {
     const struct hk_group *group = plan->group;
     struct hk_point points[HK_HOLDERS_MAX], part, sum;
-    enum hk_error error = hk_plan_check(plan);
+    struct hk_known own, *known = known_of(plan, &own);
+    enum hk_error error = check_plan(plan, known, &part);
     if (error != HK_OK) {
         return error;
     }
     if (receiver >= plan->new_count) {
         return HK_NOT_FOUND;
     }
-    group->point_identity(&sum);
     for (size_t i = 0; i < plan->old_count; i++) {
-        if ((error = decode_dealing(points, plan, &dealings[i])) != HK_OK) {
+        if ((error = decode_dealing(points, plan, &dealings[i], known)) != HK_OK) {
             return error;
         }
         subshare_point(&part, plan, points, receiver);
-        group->point_add(&sum, &sum, &part);
+        if (i == 0) {
+            sum = part;
+        } else {
+            group->point_add(&sum, &sum, &part);
+        }
     }
     if (group->point_is_identity(&sum)) {
         return HK_AGAIN;
@@ -273,9 +334,8 @@ enum hk_error hk_redistribute_transcript(uint8_t transcript[HK_NAME_BYTES], cons
 {
     struct hk_hash hash;
     uint8_t digest[HK_HASH_BYTES];
-    enum hk_error error = hk_plan_check(plan);
-    if (error != HK_OK) {
-        return error;
+    if (!rules_are_kept(plan)) {
+        return HK_BAD_ENCODING;
     }
     size_t count = commitment_count(plan);
     for (size_t i = 0; i < plan->old_count; i++) {

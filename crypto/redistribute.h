@@ -41,6 +41,7 @@ struct hk_plan {
     uint64_t epoch;
     size_t old_count, new_count; /* 1 to HK_HOLDERS_MAX */
     struct hk_holder old_holders[HK_HOLDERS_MAX], new_holders[HK_HOLDERS_MAX];
+    struct hk_known *known; /* of one party, over several calls; NULL: each call has its own */
 };
 
 /* What one old holder publishes: encoded commitments, untrusted. Additive: [u_j]B for each new holder j.
@@ -86,7 +87,8 @@ HK_CHECK enum hk_error hk_redistribute_receive(struct hk_scalar *share, const st
 HK_CHECK enum hk_error hk_redistribute_point(struct hk_point *point, const struct hk_plan *plan,
                                              size_t receiver, const struct hk_dealing *dealings);
 
-/* H("redistribute", context, suite's group name, X, sharing, t, epoch, both holder sets, all commitments).
+/* (Of X only the bytes matter here: it is not decoded.)
+ * H("redistribute", context, suite's group name, X, sharing, t, epoch, both holder sets, all commitments).
  * `context` (HK_NAME_BYTES) is whatever else the parties must agree on. The dealings' counts must be right:
  * HK_BAD_ENCODING. */
 HK_CHECK enum hk_error hk_redistribute_transcript(uint8_t transcript[HK_NAME_BYTES],

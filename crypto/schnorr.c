@@ -67,17 +67,18 @@ enum hk_error hk_schnorr_verify(const struct hk_group *group, const uint8_t tran
     if (group->point_is_identity(point)) {
         return HK_BAD_POINT;
     }
-    enum hk_error error = group->point_decode(&commitment, proof);
-    if (error != HK_OK) {
-        return error;
-    }
     if (group->scalar_decode(&response, proof + group->point_bytes) != HK_OK) {
-        return HK_BAD_PROOF;
+        return group->point_decode(&commitment, proof) != HK_OK ? HK_BAD_POINT : HK_BAD_PROOF;
     }
     challenge(&c, group, transcript, role, point, proof);
     HK_PUBLIC(c); /* also where the transcript is of secrets (refresh): a hash gives nothing of them away */
     group->base_mul(&left, &response);
     group->point_mul(&right, &c, point);
-    group->point_add(&right, &right, &commitment);
-    return hk_point_equal(group, &left, &right) ? HK_OK : HK_BAD_PROOF;
+    /* R must be [z]B - [c]P. If it is that point's encoding it is a strict one; decoding it, which costs half
+     * a multiplication, is only left to tell two refusals apart. */
+    group->point_sub(&commitment, &left, &right);
+    if (!group->point_is_identity(&commitment) && memcmp(commitment.bytes, proof, group->point_bytes) == 0) {
+        return HK_OK;
+    }
+    return group->point_decode(&commitment, proof) != HK_OK ? HK_BAD_POINT : HK_BAD_PROOF;
 }
