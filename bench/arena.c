@@ -1,8 +1,10 @@
 #include "bench/arena.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device/state.h"
 
@@ -54,6 +56,17 @@ static bool open_elsewhere(struct bench_arena *arena, const struct bench_setting
     return arena->members != NULL && take_member(arena->members);
 }
 
+/* A service is not started in the wake of a million accounts that still are on their way to the disk. */
+static bool to_disk(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool fine = fd >= 0 && syncfs(fd) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fine;
+}
+
 static bool open_own(struct bench_arena *arena, const struct bench_settings *settings, size_t accounts,
                      size_t members)
 {
@@ -71,7 +84,7 @@ static bool open_own(struct bench_arena *arena, const struct bench_settings *set
     }
     bool fine = arena->members != NULL &&
                 bench_fleet_write(arena->data, BENCH_SEED, 0, accounts, settings->talk && accounts >= 1000) &&
-                bench_service_start(&arena->service, programs, arena->data);
+                to_disk(arena->data) && bench_service_start(&arena->service, programs, arena->data);
     snprintf(arena->address, sizeof(arena->address), "%s", arena->service.address);
     return fine;
 }

@@ -23,7 +23,7 @@ struct hk_reader_pool {
 static const char writer_settings[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
     "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-    "PRAGMA wal_autocheckpoint = 2000; PRAGMA trusted_schema = OFF;";
+    "PRAGMA wal_autocheckpoint = 2000; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536;";
 static const char reader_settings[] =
     "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512;";
 
