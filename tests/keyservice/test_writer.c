@@ -172,6 +172,81 @@ static void entries_behind_a_revocation_in_its_batch_are_refused_and_those_befor
     assert_int_equal(device.uses, 8); /* what refused entries counted was undone, their leaf was not */
 }
 
+/* As an operation's plain use: it refuses before it writes. */
+static enum hk_error plain_apply(struct hk_entry *entry, struct hk_txn *txn)
+{
+    struct use *use = (struct use *)entry;
+    struct hk_device device;
+    enum hk_error error = hk_store_get_device(txn, use->sample->device.serial, &device);
+    if (error == HK_OK && device.state == HK_STATUS_REVOKED) {
+        return HK_REVOKED;
+    }
+    if (error == HK_OK) {
+        error = hk_store_count_use(txn, use->sample->device.serial, 2, 1700000001);
+    }
+    return error == HK_OK ? hk_log_append(txn, use->sample->account.id, "plain", 5) : error;
+}
+
+static void submit_plain(struct use *use, const struct sample *sample)
+{
+    *use = (struct use){
+        .entry = {.apply = plain_apply, .refused = use_refused, .done = use_done, .is_use = true},
+        .sample = sample};
+    assert_int_equal(hk_writer_submit(fixture.writer, &use->entry), HK_OK);
+}
+
+/* Plain uses keep rows in memory, the others read and write the store: none may miss what another did. */
+static void plain_uses_between_other_entries_count_and_log_as_those_do(void **state)
+{
+    (void)state;
+    static struct use gate, uses[40];
+    struct hk_device device;
+    struct hk_txn *txn;
+    atomic_store(&finished, 0);
+    uint64_t leaves = head_now().size;
+    gate_close(&gate);
+    for (int i = 0; i < 40; i++) {
+        if (i == 30) {
+            submit(&uses[i], &phone, revoke_apply);
+        } else if (i % 7 == 3) {
+            submit(&uses[i], &phone, use_apply);
+        } else {
+            submit_plain(&uses[i], i % 2 == 0 ? &phone : &alice);
+        }
+    }
+    gate_open();
+    wait_for(41);
+    uint64_t counted = 0;
+    for (int i = 0; i < 40; i++) {
+        bool of_phone = i % 7 == 3 || i % 2 == 0;
+        bool refused = i > 30 && of_phone;
+        assert_int_equal(uses[i].outcome, refused ? HK_REVOKED : HK_OK);
+        assert_int_equal(uses[i].order, i + 1);
+        counted += i != 30 && of_phone && !refused ? (i % 7 == 3 ? 1 : 2) : 0;
+    }
+    assert_int_equal(head_now().size, leaves + 39);
+    assert_int_equal(hk_store_read_begin(hk_vault_store(fixture.vault), &txn), HK_OK);
+    assert_int_equal(hk_store_get_device(txn, phone.device.serial, &device), HK_OK);
+    assert_int_equal(device.uses, counted);
+    assert_int_equal(hk_log_verify(txn, alice.account.id), HK_OK);
+    hk_store_read_end(txn);
+}
+
+static void what_is_expected_and_never_comes_holds_nobody_up(void **state)
+{
+    (void)state;
+    static struct use gate, uses[2 * HK_WRITER_GATHER_FROM];
+    atomic_store(&finished, 0);
+    hk_writer_expect(fixture.writer);
+    gate_close(&gate);
+    for (int i = 0; i < 2 * HK_WRITER_GATHER_FROM; i++) {
+        submit_plain(&uses[i], &alice);
+    }
+    gate_open();
+    wait_for(1 + 2 * HK_WRITER_GATHER_FROM);
+    hk_writer_expect_no_more(fixture.writer);
+}
+
 static enum hk_error look_at_slot(struct hk_entry *entry, struct hk_txn *txn)
 {
     (void)entry;
@@ -357,6 +432,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             entries_behind_a_revocation_in_its_batch_are_refused_and_those_before_released, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(plain_uses_between_other_entries_count_and_log_as_those_do, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_expected_and_never_comes_holds_nobody_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(done_of_a_revocation_comes_after_its_slot_is_overwritten, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(batch_whose_commit_fails_is_told_so_and_leaves_nothing, set_up,
