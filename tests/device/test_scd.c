@@ -531,5 +531,6 @@ int main(void)
         TEST(nonsense_gets_an_answer_or_the_end),
         TEST(the_serial_number_follows_the_account),
     };
+    alarm(60); /* nobody waits for an answer that does not come */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
