@@ -47,6 +47,8 @@ enum hk_error hk_certificate_read(struct hk_certificate *out, struct hk_bytes by
     enum hk_error error = take_key(body, &read.key);
     if (!error && read.key.algorithm != HK_OPENPGP_EDDSA)
         error = HK_UNSUPPORTED;
+    if (error)
+        return error;
     hk_openpgp_fingerprint(read.fingerprint, &read.key);
     bool has_user_id = false;
     while (!error && take_packet(&rest, HK_OPENPGP_USER_ID, &body)) {
