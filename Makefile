@@ -78,6 +78,11 @@ $(BUILD)/test/clock.so: tests/preload/clock.c
 	@mkdir -p $(@D)
 	$(CC) $(WARN) -O2 -fPIC -shared -o $@ $<
 
+# Another card than halfkey's, for a virtual reader.
+$(BUILD)/test/card: tests/card/card.c
+	@mkdir -p $(@D)
+	$(CC) $(WARN) -O2 -o $@ $< -lsodium
+
 link = $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/halfkeyd: $(BUILD)/obj/keyservice/main.o $(BUILD)/libkeyservice.a $(BUILD)/libhalfkey.a ; $(link)
 $(BUILD)/halfkey: $(BUILD)/obj/device/main.o $(BUILD)/libdevice.a $(BUILD)/libhalfkey.a ; $(link)
@@ -123,8 +128,10 @@ soak: tests
 	@BUILD=$(BUILD) HK_EVERY=1 tests/e2e/kills.sh
 	@BUILD=$(BUILD) HK_SCALE=100 tests/e2e/cuts.sh
 	@BUILD=$(BUILD) HK_SCALE=100 tests/e2e/faults.sh
-e2e: tests
-	@BUILD=$(BUILD) tests/check e2e
+# With programs too heavy for `make check`: packaging/apt-packages-e2e.txt, tests/e2e/heavy/.
+e2e: tests $(BUILD)/test/card
+	@packaging/deps packaging/apt-packages-e2e.txt
+	@BUILD=$(BUILD) tests/check e2e heavy
 layering: tests
 	@BUILD=$(BUILD) tests/tools/layering
 # make bench QUICK=1 takes half a minute; HTML=FILE writes the page, ARGS=... is passed on.
