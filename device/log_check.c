@@ -206,6 +206,16 @@ static void note_suspension(struct audit *audit, const struct hk_leaf *leaf)
     }
 }
 
+/* Whether this leaf shows that a device has a half of some key: it was enrolled with some, used or set up
+ * one, or confirmed what it was handed. */
+static bool shows_half(const struct hk_leaf *leaf, const uint8_t serial[HK_ID_BYTES])
+{
+    bool by_it = leaf->has_who && memcmp(leaf->who, serial, HK_ID_BYTES) == 0;
+    bool about_it = leaf->has_subject && memcmp(leaf->subject, serial, HK_ID_BYTES) == 0;
+    return (by_it && (leaf->op == HK_OP_HAND_CONFIRM || leaf->has_key)) ||
+           (about_it && leaf->op == HK_OP_ENROL_CONFIRM && leaf->count > 0);
+}
+
 /* Keys on their way to a device: to this one, or asked for by another, or arrived there. */
 static void note_hand_over(struct audit *audit, const struct hk_leaf *leaf)
 {
@@ -213,8 +223,8 @@ static void note_hand_over(struct audit *audit, const struct hk_leaf *leaf)
     bool to_this = leaf->has_subject && memcmp(leaf->subject, audit->view->serial, HK_ID_BYTES) == 0;
     audit->result->deposits += leaf->op == HK_OP_HAND_OPEN && by_other;
     audit->result->handed += leaf->op == HK_OP_HAND_SEAL && to_this;
-    for (size_t i = 0; leaf->op == HK_OP_HAND_CONFIRM && i < audit->result->device_count; i++) {
-        if (leaf->has_who && memcmp(audit->result->devices[i].serial, leaf->who, HK_ID_BYTES) == 0) {
+    for (size_t i = 0; i < audit->result->device_count; i++) {
+        if (shows_half(leaf, audit->result->devices[i].serial)) {
             audit->result->devices[i].holds_keys = true;
         }
     }

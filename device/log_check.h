@@ -80,7 +80,7 @@ struct hk_log_own {
 struct hk_log_reported {
     uint8_t serial[HK_ID_BYTES];
     bool suspended;          /* the last leaf about it says so */
-    bool holds_keys;         /* it has confirmed a hand-over in the range */
+    bool holds_keys;         /* a leaf in the range shows that it has halves */
     struct hk_log_head head; /* its latest signed one; size and time 0: none seen */
 };
 

@@ -49,15 +49,19 @@ static void name_parties(struct hk_core *core, struct taking *taking)
                                                .device = core->state->serial};
 }
 
-/* Some key of which a half is here, to prove it with. */
+/* A key of which a half is here, to prove it with: the oldest, which a store that was put back from a backup
+ * has too. */
 static const struct hk_state_key *any_key(const struct hk_state *state)
 {
+    const struct hk_state_key *oldest = NULL;
     for (size_t i = 0; i < state->key_count; i++) {
-        if (state->key[i].state == HK_KEY_ACTIVE && state->key[i].purpose != HK_PURPOSE_ACCOUNT) {
-            return &state->key[i];
+        const struct hk_state_key *key = &state->key[i];
+        bool fits = key->state == HK_KEY_ACTIVE && key->purpose != HK_PURPOSE_ACCOUNT;
+        if (fits && (oldest == NULL || key->created < oldest->created)) {
+            oldest = key;
         }
     }
-    return NULL;
+    return oldest;
 }
 
 /* A new deposit, stored before it is sent: an answer can come at any time from then on. */

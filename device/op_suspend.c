@@ -52,5 +52,9 @@ enum hk_error hk_op_device_suspend(struct hk_op_call *call)
 
 enum hk_error hk_op_device_resume(struct hk_op_call *call)
 {
-    return ask(call, HK_OP_RESUME);
+    enum hk_error error = ask(call, HK_OP_RESUME);
+    if (error == HK_OK) {
+        atomic_store(&call->core->hands_due, true); /* keys that were made meanwhile */
+    }
+    return error;
 }

@@ -104,6 +104,30 @@ static void check_halves(struct check *check, const struct hk_device *device, co
     hk_secret_free(halves);
 }
 
+/* What waits for it opens under its slot too, or it will never have those keys. */
+static void check_hand(struct check *check, const struct hk_device *device, const char *name)
+{
+    struct hk_hand hand;
+    size_t size, bundle_size;
+    enum hk_error error = hk_store_get_hand(check->txn, device->serial, &hand);
+    if (error != HK_OK || !hand.waits) {
+        if (error != HK_OK && error != HK_NOT_FOUND) {
+            tell(check, true, "device %s: what waits for it cannot be read (%s)", name, hk_error_name(error));
+        }
+        return;
+    }
+    uint8_t *plain = hk_secret_new(HK_STORE_HAND_MAX + HK_STORE_BUNDLE_MAX);
+    error = plain == NULL ? HK_NO_MEMORY
+                          : hk_store_read_hand(check->txn, device, hand.transcript, plain, &size,
+                                               plain + HK_STORE_HAND_MAX, &bundle_size);
+    if (error != HK_OK) {
+        tell(check, true,
+             "device %s: keys that wait for it do not open (%s): 'halfkey device update' mends that", name,
+             hk_error_name(error));
+    }
+    hk_secret_free(plain);
+}
+
 static void check_device(struct check *check, const struct hk_device *device)
 {
     char name[2 * HK_ID_BYTES + 1];
@@ -129,6 +153,7 @@ static void check_device(struct check *check, const struct hk_device *device)
         return;
     }
     check_halves(check, device, name);
+    check_hand(check, device, name);
 }
 
 static enum hk_error check_account(void *context, const uint8_t *id)

@@ -1,6 +1,6 @@
-/* Row 18: what an enrolment is made of, a, d1 - a, b and s1 - b, is nowhere once it is over, and in no file
- * at any time, kills included. The programs with the tests' seams tell these values to the test, which looks
- * for them in the memory of all three processes and in every file. */
+/* Row 18: what an enrolment, or a later hand-over, is made of, a, d1 - a, b and s1 - b, is nowhere once it is
+ * over, and in no file at any time, kills included. The programs with the tests' seams tell these values to
+ * the test, which looks for them in the memory of all three processes and in every file. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -180,6 +180,27 @@ static void row18_after_an_enrolment_its_parts_are_nowhere(void **state)
     hk_tried("the new device's memory");
 }
 
+/* While it waits the service has b, sealed; nobody has the rest, and afterwards nobody anything. */
+static void row18_after_a_hand_over_its_parts_are_nowhere(void **state)
+{
+    (void)state;
+    hk_test_home_pair(&laptop, &phone, "phone");
+    assert_int_equal(unlink(told), 0); /* from here on of the hand-over alone */
+    HK_EXPECT(&laptop, 0, NULL, "key", "create", "later", "--suite", "ed25519");
+    HK_EXPECT(&laptop, 0, NULL, "key", "create", "still-later", "--suite", "x25519");
+    read_told();
+    look_in_files("while keys wait");
+    look_in(service.pid, "service", "apbr");
+    look_in(hk_test_agent(&laptop), "administrator", "apbr");
+    hk_tried("keys that wait for their device");
+    HK_EXPECT(&phone, 0, NULL, "sign", "--key", "later", "--format", "raw", "/dev/null");
+    look_in_files("after a hand-over");
+    look_in(service.pid, "service", "apbr");
+    look_in(hk_test_agent(&laptop), "administrator", "apbr");
+    look_in(hk_test_agent(&phone), "device", "apbr");
+    hk_tried("keys that were handed over");
+}
+
 /* The pairing with one side killed on the way; its parts are in no file, and not in those that go on. */
 static void pair_with_a_kill(struct hk_test_home *victim, const char *crash)
 {
@@ -231,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(row18_after_an_enrolment_its_parts_are_nowhere),
+        TEST(row18_after_a_hand_over_its_parts_are_nowhere),
         TEST(row18_after_a_kill_its_parts_are_in_no_file),
     };
     return sodium_init() < 0 ? 1 : HK_ATTACK_ROW(18, tests);

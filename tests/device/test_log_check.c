@@ -392,6 +392,39 @@ static void a_profile_that_was_put_is_told_of_and_one_that_was_refused_is_not(vo
     assert_int_equal(result.profiles, 0);
 }
 
+/* The device that looks is the first of the two. */
+static void hand_overs_are_told_of_to_whom_they_concern(void **state)
+{
+    (void)state;
+    const struct {
+        enum hk_op op;
+        size_t who, subject;
+        uint64_t outcome, deposits, handed;
+        bool holds; /* of the other device: that it has keys */
+    } cases[] = {
+        {HK_OP_HAND_OPEN, 1, 0, 0, 1, 0, false},         {HK_OP_HAND_OPEN, 0, 1, 0, 0, 0, false},
+        {HK_OP_HAND_SEAL, 1, 0, 0, 0, 1, false},         {HK_OP_HAND_SEAL, 0, 1, 0, 0, 0, false},
+        {HK_OP_HAND_CONFIRM, 1, 0, 0, 0, 0, true},       {HK_OP_HAND_CONFIRM, 0, 1, 0, 0, 0, false},
+        {HK_OP_ENROL_CONFIRM, 0, 1, 0, 0, 0, true},      {HK_OP_HAND_OPEN, 1, 0, HK_LOCKED, 0, 0, false},
+        {HK_OP_HAND_SEAL, 1, 0, HK_LOCKED, 0, 0, false}, {HK_OP_HAND_CONFIRM, 1, 0, HK_LOCKED, 0, 0, false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct hk_log_audit result;
+        memset(&result, 0, sizeof(result));
+        fill(&honest);
+        struct hk_leaf leaf = leaf_number(cases[i].who);
+        leaf.op = cases[i].op;
+        leaf.outcome = cases[i].outcome;
+        leaf.has_subject = true;
+        memcpy(leaf.subject, profile.devices[cases[i].subject].serial, HK_ID_BYTES);
+        put(&honest, 5, &leaf);
+        assert_int_equal(audit(&honest, 5, 6, NULL, 0, &result), HK_OK);
+        assert_int_equal(result.deposits, cases[i].deposits);
+        assert_int_equal(result.handed, cases[i].handed);
+        assert_int_equal(result.devices[1].holds_keys, cases[i].holds);
+    }
+    fill(&honest);
+}
+
 static void one_leaf_does_not_stand_for_two_uses(void **state)
 {
     (void)state;
@@ -487,6 +520,7 @@ int main(void)
         TEST(own_uses_are_found_and_a_missing_one_is_a_fork),
         TEST(a_use_on_its_way_may_be_in_the_log_and_need_not_be),
         TEST(a_profile_that_was_put_is_told_of_and_one_that_was_refused_is_not),
+        TEST(hand_overs_are_told_of_to_whom_they_concern),
         TEST(one_leaf_does_not_stand_for_two_uses),
         TEST(a_report_on_the_same_line_is_kept_as_the_latest),
         TEST(a_report_from_another_line_is_a_fork),

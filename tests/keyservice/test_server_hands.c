@@ -4,12 +4,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "crypto/random.h"
+#include "keyservice/vault.h"
 #include "tests/support/client_hand.h"
 #include "tests/support/store_view.h"
 
@@ -194,6 +197,49 @@ static void nothing_is_opened_or_confirmed_during_a_refresh(void **state)
     assert_int_equal(hk_test_hand_offer(&laptop, &phone, &other), HK_LOCKED);
 }
 
+static unsigned about_hands;
+
+static void say(void *context, bool problem, const char *sentence)
+{
+    (void)context;
+    about_hands += problem && strstr(sentence, "keys that wait") != NULL;
+}
+
+static uint64_t check_store(void)
+{
+    char data[128], reason[256] = "";
+    uint64_t problems = 0;
+    (void)snprintf(data, sizeof(data), "%s/data", service.directory);
+    struct hk_vault_options options = {.data = data};
+    about_hands = 0;
+    assert_int_equal(hk_check_data_dir(&options, say, NULL, &problems, reason), HK_OK);
+    return problems;
+}
+
+static void what_waits_is_checked_with_the_store(void **state)
+{
+    (void)state;
+    char path[128];
+    sqlite3 *db;
+    assert_int_equal(hk_test_hand_deal(&laptop, &phone, &hand), HK_OK);
+    assert_int_equal(hk_test_service_stop(&service), 0);
+    assert_int_equal(check_store(), 0);
+    (void)snprintf(path, sizeof(path), "%s/data/store.db", service.directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE hands SET sealed = zeroblob(length(sealed))", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(check_store(), 1);
+    assert_int_equal(about_hands, 1);
+    hk_test_service_restart(&service); /* it is dealt anew */
+    hk_test_hang_up(&laptop);
+    hk_test_hang_up(&phone);
+    assert_waiting(1, 0);
+    assert_int_equal(hk_test_hand_deal(&laptop, &phone, &hand), HK_OK);
+    assert_int_equal(hk_test_hand_fetch(&phone, &hand), HK_OK);
+    assert_int_equal(hk_test_hand_confirm(&phone, &hand), HK_OK);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -245,6 +291,7 @@ int main(void)
         TEST(a_new_deposit_erases_what_waits_for_the_one_before),
         TEST(a_refresh_of_the_device_drops_deposit_and_keys),
         TEST(nothing_is_opened_or_confirmed_during_a_refresh),
+        TEST(what_waits_is_checked_with_the_store),
         TEST(what_does_not_fit_is_refused),
         TEST(only_the_administrator_that_was_named_deals),
     };
