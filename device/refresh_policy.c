@@ -12,7 +12,8 @@ bool hk_refresh_is_due(const struct hk_state *state, const struct hk_refresh_pol
     if (state->phase != HK_PHASE_ACTIVE || state->enrolment.open || state->refresh.stage != HK_REFRESH_NONE) {
         return false; /* the last: unsettled, so the next command goes on with it */
     }
-    bool is_used = policy->uses != 0 && state->uses >= policy->uses;
+    bool is_used =
+        policy->uses != 0 && __atomic_load_n(&state->uses, __ATOMIC_RELAXED) >= policy->uses; /* count_use */
     bool is_old = policy->seconds != 0 && now > since && now - since >= policy->seconds;
     return state->must_refresh || is_used || is_old;
 }
