@@ -19,6 +19,7 @@
 #include "crypto/cosign.h"
 #include "crypto/random.h"
 #include "tests/support/attack.h"
+#include "tests/support/groups.h"
 #include "tests/support/lying_service.h"
 
 static struct hk_attack attack;
@@ -126,15 +127,6 @@ struct signing {
     const char *message, *root; /* of a taproot output: 32 bytes, none; NULL: not for one */
 };
 
-static void random_point(uint8_t *out)
-{
-    struct hk_scalar k;
-    struct hk_point point;
-    hk_scalar_random(group, &k);
-    group->base_mul(&point, &k);
-    memcpy(out, point.bytes, p);
-}
-
 static void sign(struct answers *all, const struct signing *signing, int same_as, const char *name)
 {
     struct hk_message request, answer;
@@ -179,8 +171,8 @@ static void begin_signing(struct signing *signing)
                                 .key = hk_test_key_of(&attack.laptop, hk_attack_signs(&attack)->id),
                                 .message = "message"};
     hk_random(signing->id, HK_ID_BYTES);
-    random_point(signing->own);
-    random_point(signing->own + p);
+    hk_random_point_bytes(group, signing->own);
+    hk_random_point_bytes(group, signing->own + p);
 }
 
 static void row06_a_stuck_service_never_signs_twice_under_one_nonce(void **state)
@@ -205,8 +197,8 @@ static void row06_a_stuck_service_never_signs_twice_under_one_nonce(void **state
     OTHER("a shorter message", other.message = "messag");
     OTHER("an empty message", other.message = "");
     OTHER("another request id", other.id[0] ^= 1);
-    OTHER("another hiding commitment", random_point(other.own));
-    OTHER("another binding commitment", random_point(other.own + p));
+    OTHER("another hiding commitment", hk_random_point_bytes(group, other.own));
+    OTHER("another binding commitment", hk_random_point_bytes(group, other.own + p));
     OTHER("hiding and binding changed for one another",
           (memcpy(other.own, first.own + p, p), memcpy(other.own + p, first.own, p)));
     OTHER("another key", other.key = other_key(first.key));
@@ -292,8 +284,8 @@ static void row06_a_stuck_service_never_proves_two_agreements_under_one_nonce(vo
     all = (struct answers){.kind = "DLEQ", .nonces = 2, .size = 3 * p + 32};
     hk_random(id, sizeof(id));
     hk_random(other_id, sizeof(other_id));
-    random_point(point);
-    random_point(other_point);
+    hk_random_point_bytes(group, point);
+    hk_random_point_bytes(group, other_point);
     open_session(laptop);
     open_session(phone);
     stick(true);

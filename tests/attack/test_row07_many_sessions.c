@@ -18,6 +18,7 @@
 #include "crypto/group_secp256k1.h"
 #include "crypto/random.h"
 #include "tests/support/attack.h"
+#include "tests/support/groups.h"
 #include "tests/support/store_view.h"
 
 #define OPEN 256
@@ -80,15 +81,6 @@ static void ask_all(size_t from, size_t to)
     }
 }
 
-static void random_point(uint8_t *out)
-{
-    struct hk_scalar k;
-    struct hk_point point;
-    hk_scalar_random(group, &k);
-    group->base_mul(&point, &k);
-    memcpy(out, point.bytes, p);
-}
-
 /* out = a + b, or a - b; false, and nothing, if that is no point that could be sent. */
 static bool combine(uint8_t *out, const uint8_t *a, const uint8_t *b, bool minus)
 {
@@ -118,14 +110,14 @@ static void negate(uint8_t *point)
 static void choose(size_t round, size_t from, size_t to)
 {
     uint8_t sum[P_MAX];
-    random_point(sum);
+    hk_random_point_bytes(group, sum);
     for (size_t i = 0; i < from; i++) {
         (void)combine(sum, sum, session[i].service + p * (i % 2), false);
     }
     for (size_t i = from; i < to; i++) {
         uint8_t *own = session[i].own;
-        random_point(own);
-        random_point(own + p);
+        hk_random_point_bytes(group, own);
+        hk_random_point_bytes(group, own + p);
         if (round == 0) {
             memcpy(own, session[from].own, 2 * p);
         } else if (round == 1) {

@@ -12,28 +12,11 @@
 
 #include "crypto/group_secp256k1.h"
 #include "crypto/random.h"
+#include "tests/support/groups.h"
 
 #define SECP (&hk_secp256k1)
 #define ORDER "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"
 #define PRIME "fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"
-
-static void assert_refused(const uint8_t *bytes)
-{
-    struct hk_point point, before;
-    struct hk_scalar k;
-    hk_scalar_random(SECP, &k);
-    memset(&point, 7, sizeof(point));
-    before = point;
-    assert_int_equal(SECP->point_decode(&point, bytes), HK_BAD_POINT);
-    assert_int_equal(hk_point_decode_mul(SECP, &point, &k, bytes), HK_BAD_POINT);
-    assert_memory_equal(&point, &before, sizeof(point));
-}
-
-static void random_point(struct hk_scalar *k, struct hk_point *point)
-{
-    hk_scalar_random(SECP, k);
-    SECP->base_mul(point, k);
-}
 
 static void export(uint8_t out[32], const mpz_t number)
 {
@@ -71,12 +54,12 @@ static void decoder_refuses_what_is_not_on_the_curve(void **state)
         enum hk_error error = SECP->point_decode(&point, bytes);
         assert_true(error == HK_OK || error == HK_BAD_POINT);
         if (error == HK_BAD_POINT) {
-            assert_refused(bytes);
+            hk_assert_no_point(SECP, bytes);
             refused++;
         }
     }
-    assert_in_range(refused, 60, 140); /* every second x is there */
-    assert_refused((uint8_t[33]){2});  /* x = 0 among those that are not */
+    assert_in_range(refused, 60, 140);          /* every second x is there */
+    hk_assert_no_point(SECP, (uint8_t[33]){2}); /* x = 0 among those that are not */
 }
 
 static void decoder_refuses_x_of_p_and_above(void **state)
@@ -87,16 +70,16 @@ static void decoder_refuses_x_of_p_and_above(void **state)
     for (int i = 0; i < 50; i++) { /* p, p + 1 (x = 1 is on the curve), p + 2 ... */
         uint8_t bytes[33] = {2};
         export(bytes + 1, x);
-        assert_refused(bytes);
+        hk_assert_no_point(SECP, bytes);
         bytes[0] = 3;
-        assert_refused(bytes);
+        hk_assert_no_point(SECP, bytes);
         mpz_add_ui(x, x, 1);
     }
     mpz_clear(x);
     uint8_t bytes[33];
     memset(bytes, 0xff, sizeof(bytes));
     bytes[0] = 2;
-    assert_refused(bytes);
+    hk_assert_no_point(SECP, bytes);
 }
 
 static void decoder_takes_02_and_03_as_first_byte_and_no_other(void **state)
@@ -104,13 +87,13 @@ static void decoder_takes_02_and_03_as_first_byte_and_no_other(void **state)
     (void)state;
     struct hk_scalar k;
     struct hk_point point, decoded, sum;
-    random_point(&k, &point);
+    hk_random_point(SECP, &k, &point);
     for (unsigned first = 0; first < 256; first++) {
         uint8_t bytes[65];
         memcpy(bytes, point.bytes, sizeof(bytes)); /* y behind it, as a hybrid encoding has it */
         bytes[0] = (uint8_t)first;
         if (first != 2 && first != 3) {
-            assert_refused(bytes);
+            hk_assert_no_point(SECP, bytes);
             continue;
         }
         assert_int_equal(SECP->point_decode(&decoded, bytes), HK_OK);
@@ -126,7 +109,7 @@ static void decoder_takes_every_multiple_of_the_base(void **state)
     for (int i = 0; i < 50; i++) {
         struct hk_scalar k, m;
         struct hk_point point, decoded, product, expected;
-        random_point(&k, &point);
+        hk_random_point(SECP, &k, &point);
         hk_scalar_random(SECP, &m);
         assert_int_equal(SECP->point_decode(&decoded, point.bytes), HK_OK);
         assert_memory_equal(&decoded, &point, sizeof(point));
@@ -263,7 +246,7 @@ static void zero_and_identity_multiply_to_the_identity(void **state)
     struct hk_point point, identity, result;
     SECP->scalar_set(&zero, 0);
     SECP->point_identity(&identity);
-    random_point(&k, &point);
+    hk_random_point(SECP, &k, &point);
     SECP->base_mul(&result, &zero);
     assert_true(SECP->point_is_identity(&result));
     SECP->point_mul(&result, &zero, &point);
@@ -291,7 +274,7 @@ static void a_point_can_be_added_to_itself(void **state)
     (void)state;
     struct hk_scalar k, two;
     struct hk_point point, sum, product;
-    random_point(&k, &point);
+    hk_random_point(SECP, &k, &point);
     SECP->scalar_set(&two, 2);
     SECP->point_add(&sum, &point, &point);
     SECP->point_mul(&product, &two, &point);

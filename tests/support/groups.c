@@ -1,6 +1,11 @@
 #include "tests/support/groups.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "crypto/group_secp256k1.h"
 
@@ -42,4 +47,31 @@ bool hk_number_add_order(const struct hk_group *group, uint8_t *number)
         carry >>= 8;
     }
     return carry == 0;
+}
+
+void hk_random_point(const struct hk_group *group, struct hk_scalar *k, struct hk_point *point)
+{
+    hk_scalar_random(group, k);
+    group->base_mul(point, k);
+}
+
+void hk_random_point_bytes(const struct hk_group *group, uint8_t *out)
+{
+    struct hk_scalar k;
+    struct hk_point point;
+    hk_random_point(group, &k, &point);
+    memcpy(out, point.bytes, group->point_bytes);
+}
+
+void hk_assert_no_point(const struct hk_group *group, const uint8_t *bytes)
+{
+    struct hk_point point, before;
+    struct hk_scalar k;
+    hk_scalar_random(group, &k);
+    memset(&point, 7, sizeof(point));
+    before = point;
+    assert_int_equal(group->point_decode(&point, bytes), HK_BAD_POINT);
+    assert_memory_equal(&point, &before, sizeof(point));
+    assert_int_equal(hk_point_decode_mul(group, &point, &k, bytes), HK_BAD_POINT);
+    assert_memory_equal(&point, &before, sizeof(point));
 }

@@ -14,6 +14,13 @@ void hk_order(const struct hk_group *group, uint8_t *out);
 /* number + n: the same scalar, not canonical; false if that does not fit into scalar_bytes. */
 bool hk_number_add_order(const struct hk_group *group, uint8_t *number);
 
+/* A random scalar other than zero, and its point. */
+void hk_random_point(const struct hk_group *group, struct hk_scalar *k, struct hk_point *point);
+/* Encoded, point_bytes, where nobody needs the scalar. */
+void hk_random_point_bytes(const struct hk_group *group, uint8_t *out);
+/* Both decoders refuse these point_bytes with bad-point, and write nothing. */
+void hk_assert_no_point(const struct hk_group *group, const uint8_t *bytes);
+
 /* cmocka's run of `tests` for each group, with `variable` set to it; the sum of what failed. */
 #define HK_RUN_FOR_GROUPS(failed, variable, tests)                                                           \
     for (size_t hk_i = 0; hk_i < HK_GROUP_COUNT; hk_i++) {                                                   \
