@@ -175,6 +175,11 @@ HK_CHECK enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *se
  * administrator and the service must have dealt; it is given back by a new deposit. Gate alone. */
 HK_CHECK enum hk_error hk_core_take_keys(struct hk_core *core, bool *taken);
 
+/* Errors of a hand-over with which the command that waits for it ends: what it would ask for next would meet
+ * them too, or they are what its user must read (an old copy is told so once, and called suspended from then
+ * on). */
+bool hk_hand_ends(enum hk_error error) HK_CHECK;
+
 /* Sees to what the log has told of: a newer profile, keys that wait for this device or that others wait for.
  * True if there is something new to show. Nothing, while a change is under way. Gate alone. */
 bool hk_core_see_to(struct hk_core *core);

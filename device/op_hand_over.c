@@ -248,6 +248,12 @@ enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, siz
     return error;
 }
 
+bool hk_hand_ends(enum hk_error error)
+{
+    return error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_IO || error == HK_NO_MEMORY ||
+           error == HK_STALE_EPOCH || error == HK_SUSPENDED || error == HK_REVOKED;
+}
+
 /* Both sides, after an unlock and whenever the log has told of something. What cannot be done now keeps no
  * command from going on; it is tried again when there is another reason to. */
 enum hk_error hk_resume_hands(struct hk_core *core)
@@ -266,8 +272,7 @@ enum hk_error hk_resume_hands(struct hk_core *core)
             atomic_store(&core->hand_waits, true);
         }
     }
-    return error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_IO || error == HK_NO_MEMORY ? error
-                                                                                                     : HK_OK;
+    return hk_hand_ends(error) ? error : HK_OK;
 }
 
 /* ---- device update ---- */

@@ -229,7 +229,7 @@ static enum hk_error see_to_hands(struct hk_core *core, bool wanted)
 {
     enum hk_error error =
         wanted && core->state->refresh.stage == HK_REFRESH_NONE ? hk_core_take_keys(core, NULL) : HK_OK;
-    return error == HK_UNREACHABLE || error == HK_TIMEOUT ? error : HK_OK;
+    return hk_hand_ends(error) ? error : HK_OK;
 }
 
 enum hk_error hk_core_refresh(struct hk_core *core)

@@ -100,7 +100,7 @@ static void arena_shrinks_to_what_may_be_locked_and_says_so(void **state)
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        struct rlimit limit = {300 << 10, 300 << 10};
+        struct rlimit limit = {800 << 10, 800 << 10}; /* half of it, and 512 KiB left */
         struct hk_arena *arena;
         struct hk_arena_figures figures;
         (void)dup2(ends[1], STDERR_FILENO);
