@@ -270,6 +270,53 @@ static void row11_the_account_key_signs_only_objects_that_are_parsed_and_allowed
     hk_refused(&attack, laptop, HK_OP_SIGN, got, HK_BAD_ENCODING, "object: no object at all");
 }
 
+/* ---- a profile that gives a key's name to another one ---- */
+
+enum other { NAME, PUBLIC_KEY, SUITE, IMPORTED };
+
+static void list_another(struct hk_profile *profile, void *argument)
+{
+    struct hk_profile_key *key = NULL;
+    struct hk_scalar k;
+    struct hk_point point;
+    for (size_t i = 0; i < profile->key_count; i++) {
+        key = profile->keys[i].suite == HK_SUITE_ED25519 ? &profile->keys[i] : key;
+    }
+    assert_non_null(key);
+    switch (*(const enum other *)argument) {
+    case NAME: /* the order of ids stays as it is */
+        key->id[HK_ID_BYTES - 1] ^= 1;
+        break;
+    case PUBLIC_KEY:
+        hk_scalar_random(group, &k);
+        group->base_mul(&point, &k);
+        memcpy(key->public_key, point.bytes, 32);
+        break;
+    case SUITE:
+        key->suite = HK_SUITE_X25519;
+        key->purpose = HK_PURPOSE_AGREE;
+        break;
+    case IMPORTED:
+        key->imported = !key->imported;
+        break;
+    }
+}
+
+static void row11_a_profile_lists_keys_as_they_were_made_and_no_others(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a key that there is not", "another public key", "another suite",
+                                        "as imported"};
+    for (enum other other = NAME; other <= IMPORTED; other++) {
+        hk_test_change_profiles(list_another, &other);
+        hk_watch(&attack);
+        enum hk_error got = hk_test_put_profile(&attack.laptop, &attack.phone);
+        hk_test_change_profiles(NULL, NULL);
+        hk_refused(&attack, &attack.laptop, HK_OP_SIGN, got, HK_CONFLICT, "a profile with %s", names[other]);
+    }
+    assert_int_equal(hk_test_put_profile(&attack.laptop, &attack.phone), HK_OK);
+}
+
 /* ---- making a key whose suite and purpose do not go together ---- */
 
 static uint64_t put_suite, put_purpose;
@@ -314,6 +361,7 @@ int main(void)
         TEST(row11_a_device_that_signs_under_another_key_gets_nothing),
         TEST(row11_a_key_is_used_for_its_own_purpose_alone),
         TEST(row11_the_account_key_signs_only_objects_that_are_parsed_and_allowed),
+        TEST(row11_a_profile_lists_keys_as_they_were_made_and_no_others),
         TEST(row11_a_key_is_made_with_the_purpose_of_its_suite_alone),
     };
     return HK_ATTACK_ROW(11, tests);
