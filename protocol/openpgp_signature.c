@@ -7,6 +7,7 @@
 static const struct hk_openpgp_hash hashes[] = {
     {8, "sha256", 32}, {9, "sha384", 48}, {10, "sha512", 64}, {11, "sha224", 28}};
 #define HASHES (sizeof(hashes) / sizeof(*hashes))
+#define SSHSIG "SSHSIG"
 #define OWN_HASH 10 /* for what halfkey makes: SHA-512, as Ed25519 itself uses */
 
 /* Self-signatures, and what each is over behind the primary key: a user id, or a subkey. */
@@ -108,7 +109,9 @@ enum hk_error hk_openpgp_to_sign(uint8_t out[HK_OPENPGP_DIGEST_MAX], size_t *siz
 {
     const struct hk_openpgp_hash *hash = hk_openpgp_hash_by_name(namespace);
     if (hash != NULL) {
-        if (message.size != hash->bytes) {
+        /* A short SSHSIG is as long as a digest: it would be good for ssh-keygen, and the log would not say
+         * so. */
+        if (message.size != hash->bytes || memcmp(message.data, SSHSIG, strlen(SSHSIG)) == 0) {
             return HK_BAD_ENCODING;
         }
         memcpy(out, message.data, message.size);

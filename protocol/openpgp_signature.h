@@ -33,9 +33,9 @@ const struct hk_openpgp_hash *hk_openpgp_hash_by_name(struct hk_bytes name) HK_C
 /* What is signed for a request of kind HK_SIGN_OPENPGP.
  *
  *   out, size   at most HK_OPENPGP_DIGEST_MAX bytes: the message of the Ed25519 signature
- *   namespace   a hash's name, and `message` is its digest; or "self-certification" or "subkey-binding", and
- *               `message` is what such a signature is over, whole
- *   point, created   the key that signs: self-signatures of another key are refused
+ *   namespace   a hash's name, and `message` is its digest, which does not begin as an SSHSIG does; or
+ * "self-certification" or "subkey-binding", and `message` is what such a signature is over, whole point,
+ * created   the key that signs: self-signatures of another key are refused
  *
  * HK_BAD_ENCODING for anything else. */
 HK_CHECK enum hk_error hk_openpgp_to_sign(uint8_t out[HK_OPENPGP_DIGEST_MAX], size_t *size,

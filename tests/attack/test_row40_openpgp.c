@@ -87,6 +87,12 @@ static void row40_a_digest_is_of_the_hash_that_is_named(void **state)
         REFUSED(sign_with(mail(), refused[i], message, 32), HK_BAD_ENCODING, "'%s', 32 bytes", refused[i]);
     }
     REFUSED(sign_with(mail(), NULL, message, 32), HK_BAD_ENCODING, "no name at all");
+    /* What ssh-keygen would take for a signature in the namespace `file`: 64 bytes, as a digest by SHA-512.
+     */
+    static const char disguised[] = "SSHSIG\0\0\0\4file\0\0\0\0\0\0\0\6sha256\0\0\0\40"
+                                    "0123456789abcdef0123456789abcdef";
+    assert_int_equal(sizeof(disguised) - 1, 64);
+    REFUSED(sign_with(mail(), "sha512", disguised, 64), HK_BAD_ENCODING, "an SSHSIG for a digest");
 }
 
 /* What a self-signature of this key would be over, were it the attacker's. */

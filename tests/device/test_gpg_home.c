@@ -82,9 +82,9 @@ static void settings_come_back_and_foreign_lines_are_refused(void **state)
     assert_int_equal(hk_gpg_settings_write(&settings, folder), HK_OK);
     assert_int_equal(hk_gpg_settings_read(&got, folder), HK_OK);
     assert_memory_equal(&got, &settings, sizeof got);
-    static const char *const wrong[] = {"serial\n", "serial=D276\n", "password = x\n",
-                                        "serial = 0123456789012345678901"
-                                        "2345678901234567890123456789012345678901234567890\n"};
+    static const char long_serial[] =
+        "serial = 01234567890123456789012345678901234567890123456789012345678901234\n";
+    const char *const wrong[] = {"serial\n", "serial=D276\n", "password = x\n", long_serial};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         write_conf(wrong[i]);
         assert_int_equal(hk_gpg_settings_read(&got, folder), HK_BAD_ENCODING);

@@ -558,64 +558,66 @@ static void gpg(void)
              "4SERIALNO --demand=D2760001240102000005000012340000\n" DIGEST "PKSIGN OPENPGP.1\nD 123456\n"
              "END\nGETINFO card_list\n----\nS SERIALNO D2760001240102000005000012340000\nOK\nOK\n"
              "INQUIRE NEEDPIN ||PIN\nD abc%25\nOK\nS SERIALNO D2760001240102000005000012340000\nOK\n");
-    /* The first byte says which. */
-    static void put_recovery(uint8_t which, const char *name, uint8_t *bytes, size_t size)
-    {
-        memmove(bytes + 1, bytes, size);
-        bytes[0] = which;
-        put("recovery", name, bytes, size + 1);
-    }
+}
 
-    static void recoveries(void)
-    {
-        static uint8_t bytes[HK_RECOVERY_PACKET_MAX + HK_SHARE_TEXT_MAX];
-        static struct hk_recovery_packet packet = {.suite = HK_SUITE_X25519, .epoch = 2, .holders = 3};
-        static struct hk_recovery_contribution contribution = {.index = 2, .count = 1};
-        struct hk_recovery_request request = {
-            .device = "desk", .address = "tcp://127.0.0.1:7700", .count = 2, .index = {1, 3}};
-        struct hk_share_facts facts = {.index = 2,
-                                       .count = 3,
-                                       .threshold = 2,
-                                       .account = request.account,
-                                       .service = "tcp://127.0.0.1:7700"};
-        uint8_t code[HK_CODE_BYTES] = {7};
-        size_t size;
-        packet.dealings[0].count = packet.dealings[1].count = 2;
-        MUST(hk_recovery_packet_encode(&packet, bytes, sizeof(bytes), &size) == HK_OK);
-        put_recovery(0, "packet", bytes, size);
-        MUST(hk_recovery_request_encode(&request, bytes, sizeof(bytes), &size) == HK_OK);
-        put_recovery(1, "request", bytes, size);
-        contribution.parts[0].point_bytes = 33;
-        MUST(hk_recovery_contribution_encode(&contribution, bytes, sizeof(bytes), &size) == HK_OK);
-        put_recovery(2, "contribution", bytes, size);
-        MUST(hk_share_write((char *)bytes, &size, code, &facts) == HK_OK);
-        put_recovery(4, "share", bytes, size);
-    }
+/* The first byte says which. */
+static void put_recovery(uint8_t which, const char *name, uint8_t *bytes, size_t size)
+{
+    memmove(bytes + 1, bytes, size);
+    bytes[0] = which;
+    put("recovery", name, bytes, size + 1);
+}
 
-    int main(int argc, char **argv)
-    {
-        MUST(argc == 2 && sodium_init() >= 0);
-        root = argv[1];
-        frames();
-        for (size_t pattern = 0; pattern < FUZZ_PATTERNS; pattern++) {
-            handshake(pattern, false);
-            if (strncmp(fuzz_patterns[pattern] + 6, "X_", 2) != 0 &&
-                strncmp(fuzz_patterns[pattern] + 6, "Np", 2) != 0) {
-                handshake(pattern, true);
-            }
+static void recoveries(void)
+{
+    static uint8_t bytes[HK_RECOVERY_PACKET_MAX + HK_SHARE_TEXT_MAX];
+    static struct hk_recovery_packet packet = {.suite = HK_SUITE_X25519, .epoch = 2, .holders = 3};
+    static struct hk_recovery_contribution contribution = {.index = 2, .count = 1};
+    struct hk_recovery_request request = {
+        .device = "desk", .address = "tcp://127.0.0.1:7700", .count = 2, .index = {1, 3}};
+    struct hk_share_facts facts = {.index = 2,
+                                   .count = 3,
+                                   .threshold = 2,
+                                   .account = request.account,
+                                   .service = "tcp://127.0.0.1:7700"};
+    uint8_t code[HK_CODE_BYTES] = {7};
+    size_t size;
+    packet.dealings[0].count = packet.dealings[1].count = 2;
+    MUST(hk_recovery_packet_encode(&packet, bytes, sizeof(bytes), &size) == HK_OK);
+    put_recovery(0, "packet", bytes, size);
+    MUST(hk_recovery_request_encode(&request, bytes, sizeof(bytes), &size) == HK_OK);
+    put_recovery(1, "request", bytes, size);
+    contribution.parts[0].point_bytes = 33;
+    MUST(hk_recovery_contribution_encode(&contribution, bytes, sizeof(bytes), &size) == HK_OK);
+    put_recovery(2, "contribution", bytes, size);
+    MUST(hk_share_write((char *)bytes, &size, code, &facts) == HK_OK);
+    put_recovery(4, "share", bytes, size);
+}
+
+int main(int argc, char **argv)
+{
+    MUST(argc == 2 && sodium_init() >= 0);
+    root = argv[1];
+    frames();
+    for (size_t pattern = 0; pattern < FUZZ_PATTERNS; pattern++) {
+        handshake(pattern, false);
+        if (strncmp(fuzz_patterns[pattern] + 6, "X_", 2) != 0 &&
+            strncmp(fuzz_patterns[pattern] + 6, "Np", 2) != 0) {
+            handshake(pattern, true);
         }
-        table(false);
-        table(true);
-        state();
-        age();
-        texts();
-        join();
-        agent();
-        slots();
-        log_proofs();
-        rotations();
-        ssh();
-        gpg();
-        recoveries();
-        return 0;
     }
+    table(false);
+    table(true);
+    state();
+    age();
+    texts();
+    join();
+    agent();
+    slots();
+    log_proofs();
+    rotations();
+    ssh();
+    gpg();
+    recoveries();
+    return 0;
+}
