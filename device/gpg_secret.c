@@ -99,7 +99,7 @@ static bool decrypt(uint8_t *out, const struct seal *seal, const uint8_t key[32]
     bool good = context && EVP_DecryptInit_ex(context, seal->cipher->get(), NULL, key, seal->iv) == 1 &&
                 EVP_DecryptUpdate(context, out, &first, sealed.data, (int)sealed.size) == 1 &&
                 EVP_DecryptFinal_ex(context, out + first, &last) == 1 &&
-                (size_t)(first + last) == sealed.size;
+                (size_t)first + (size_t)last == sealed.size;
     EVP_CIPHER_CTX_free(context);
     return good;
 }

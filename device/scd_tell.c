@@ -81,10 +81,8 @@ static long parent_of(long pid)
 {
     char text[512];
     size_t size = read_proc(text, sizeof text, pid, "stat");
-    const char *behind = size > 0 ? strrchr(text, ')') : NULL; /* a name may hold anything */
-    long parent = 0;
-    char state;
-    return behind && sscanf(behind + 1, " %c %ld", &state, &parent) == 2 ? parent : 0;
+    const char *behind = size > 0 ? strrchr(text, ')') : NULL;              /* a name may hold anything */
+    return behind && strlen(behind) > 4 ? strtol(behind + 4, NULL, 10) : 0; /* ") S PARENT" */
 }
 
 void hk_scd_tell(const char *home, const char *sentence)
