@@ -265,6 +265,8 @@ enum hk_error hk_resume_hands(struct hk_core *core)
         if (error != HK_OK) {
             atomic_store(&core->hands_due, true);
         }
+        error = error == HK_REVOKED || error == HK_SUSPENDED ? HK_OK
+                                                             : error; /* so is the other device, perhaps */
     }
     if (core->state->role != HK_ROLE_ADMIN && atomic_exchange(&core->hand_waits, false)) {
         error = hk_core_take_keys(core, NULL);
