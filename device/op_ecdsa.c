@@ -11,7 +11,8 @@
 #include "protocol/seam.h"
 
 #define FULL_SECONDS (7 * 86400) /* a set-up is replaced when it is older */
-#define RING_TRIES 3000 /* five minutes: two safe primes are looked for, and the service may have much to do */
+#define RING_TRIES                                                                                           \
+    3000 /* five minutes: two safe primes are looked for, and the service may have much to do */
 #define SIGN_TRIES 3
 
 static struct hk_ecdsa_place place_of(const struct hk_core *core, const struct hk_state_key *key)
