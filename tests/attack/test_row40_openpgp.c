@@ -139,6 +139,7 @@ static void own_self(struct hk_openpgp_self *self)
     uint8_t signature[64];
     size_t count = 0;
     struct hk_openpgp_self one;
+    memset(self, 0, sizeof(*self));
     for (uint32_t created = earliest; created <= latest; created++) {
         forge(&one, mail()->public_key, created, false);
         enum hk_error got = hk_test_sign_openpgp(&attack.laptop, mail(), one.namespace, one.signed_data,

@@ -250,6 +250,7 @@ static int fresh_account(void **state)
 static void the_card_is_learnt_as_an_openpgp_card(void **state)
 {
     (void)state;
+    static const char ours[] = "S SERIALNO " SERIAL;
     char pair[256], grip[HK_HEX_SIZE(20)];
     uint8_t bytes[20];
     hk_openpgp_keygrip(bytes, HK_OPENPGP_EDDSA, ann.card.keys[0].point);
@@ -259,8 +260,8 @@ static void the_card_is_learnt_as_an_openpgp_card(void **state)
     begin(false, NULL, false);
     EXCHANGE("SERIALNO", "S SERIALNO " SERIAL, "OK");
     EXCHANGE("SERIALNO --demand=" SERIAL, "S SERIALNO " SERIAL, "OK");
-    EXCHANGE("LEARN --force", "S SERIALNO " SERIAL, "S APPTYPE OPENPGP", "S EXTCAP ", "S CHV-STATUS ",
-             "S SIG-COUNTER ", pair, "S KEYPAIRINFO ", "OK");
+    EXCHANGE("LEARN --force", ours, "S APPTYPE OPENPGP", "S EXTCAP ", "S CHV-STATUS ", "S SIG-COUNTER ", pair,
+             "S KEYPAIRINFO ", "OK");
     EXCHANGE("LEARN --keypairinfo", pair, "S KEYPAIRINFO ", "OK");
     EXCHANGE("READKEY --info-only HALFKEY.00", "ERR 100663414 ");
     EXCHANGE("READKEY --info-only " SIGN, pair, "OK");
