@@ -144,7 +144,7 @@ enum hk_error hk_core_unlock(struct hk_core *core, const void *passphrase, size_
     atomic_store(&core->unsettled, true);
     atomic_store(&core->profile_stale, true); /* told of it, the agent may have ended before it asked */
     atomic_store(&core->hands_due, state->role == HK_ROLE_ADMIN);
-    atomic_store(&core->hand_waits, state->role != HK_ROLE_ADMIN);
+    atomic_store(&core->hand_waits, true);
     core->has_repeated = false;
     return HK_OK;
 }
@@ -213,7 +213,7 @@ static bool follow(struct hk_core *core)
     if (error != HK_OK && error != HK_CONFLICT && error != HK_BAD_SIGNATURE && error != HK_BAD_ENCODING) {
         atomic_store(&core->profile_stale, true);
     }
-    if (changed && core->state->role != HK_ROLE_ADMIN) {
+    if (changed) {
         atomic_store(&core->hand_waits, true); /* new keys; or the deposit is for one that is gone */
     }
     return changed;

@@ -43,8 +43,9 @@ struct hk_core {
     /* of one module each, freed by its own function when the agent locks or ends */
     struct hk_masks *masks;
     struct hk_ecdsa_ahead *ecdsa_ahead; /* made under `saving` */
-    void *approval; /* op_approve.c: the invitation and the handshake that wait for a yes */
-    void *joining;  /* op_join.c: a join between its two commands */
+    uint8_t promoting[HK_ID_BYTES]; /* the device whose promotion its user asks for right now; else zero */
+    void *approval;                 /* op_approve.c: the invitation and the handshake that wait for a yes */
+    void *joining;                  /* op_join.c: a join between its two commands */
     /* not under the gate */
     char ssh_path[HK_HOME_SOCKET_MAX], ssh_problem[256]; /* set before anything is served; see ssh_agent.h */
     atomic_bool stopping;
@@ -155,6 +156,16 @@ HK_CHECK enum hk_error hk_core_make_successor(struct hk_op_call *call, const str
  * HK_BAD_SIGNATURE. Gate alone. */
 HK_CHECK enum hk_error hk_core_follow_profile(struct hk_core *core, bool *changed);
 
+/* Asks for a slow change about a device (op_changes.c); *due: from when on it may be done, 0: now. Asked
+ * again, the same. */
+HK_CHECK enum hk_error hk_core_ask_change(struct hk_core *core, enum hk_change_kind kind,
+                                          const uint8_t serial[HK_ID_BYTES], uint64_t *due);
+/* The sentence for a change that waits. */
+enum hk_error hk_op_fail_waiting(struct hk_op_call *call, uint64_t due, const char *what);
+/* After a hand-over: a device that holds the account's key says in the profile that it is an administrator's.
+ */
+HK_CHECK enum hk_error hk_core_take_role(struct hk_core *core);
+
 /* Tells the service to revoke the device that the certificate is of (op_device.c); it may be told twice. */
 HK_CHECK enum hk_error hk_core_send_revocation(struct hk_core *core,
                                                const struct hk_state_certificate *certificate);
@@ -215,6 +226,10 @@ enum hk_error hk_op_stop(struct hk_op_call *call);
 enum hk_error hk_op_init(struct hk_op_call *call);
 enum hk_error hk_op_key_create(struct hk_op_call *call);
 enum hk_error hk_op_key_import(struct hk_op_call *call);
+enum hk_error hk_op_device_promote(struct hk_op_call *call);
+enum hk_error hk_op_changes(struct hk_op_call *call);
+enum hk_error hk_op_change_approve(struct hk_op_call *call);
+enum hk_error hk_op_change_cancel(struct hk_op_call *call);
 enum hk_error hk_op_recovery_create(struct hk_op_call *call);
 enum hk_error hk_op_recovery_export(struct hk_op_call *call);
 enum hk_error hk_op_recover_fetch(struct hk_op_call *call);

@@ -42,6 +42,10 @@
     X(HK_AGENT_KEY_DELETE, hk_op_key_delete, ALONE)                                                          \
     X(HK_AGENT_KEY_ROTATE, hk_op_key_rotate, ALONE)                                                          \
     X(HK_AGENT_KEY_LINK, hk_op_key_link, SHARED_OFFLINE)                                                     \
+    X(HK_AGENT_DEVICE_PROMOTE, hk_op_device_promote, ALONE)                                                  \
+    X(HK_AGENT_CHANGES, hk_op_changes, SHARED)                                                               \
+    X(HK_AGENT_CHANGE_APPROVE, hk_op_change_approve, ALONE)                                                  \
+    X(HK_AGENT_CHANGE_CANCEL, hk_op_change_cancel, ALONE_OFFLINE)                                            \
     X(HK_AGENT_RECOVERY_CREATE, hk_op_recovery_create, ALONE)                                                \
     X(HK_AGENT_RECOVERY_EXPORT, hk_op_recovery_export, ALONE)                                                \
     X(HK_AGENT_RECOVER_FETCH, hk_op_recover_fetch, ALONE_OFFLINE)                                            \
@@ -206,7 +210,7 @@ static bool finds_keys(struct hk_core *core)
 {
     bool taken = false;
     pthread_rwlock_wrlock(&core->gate);
-    if (core->state != NULL && core->state->role != HK_ROLE_ADMIN && core->state->phase == HK_PHASE_ACTIVE &&
+    if (core->state != NULL && core->state->phase == HK_PHASE_ACTIVE &&
         core->state->refresh.stage == HK_REFRESH_NONE) {
         atomic_store(&core->profile_stale, true);
         atomic_store(&core->hand_waits, false); /* taken here, to know whether there were any */

@@ -200,6 +200,13 @@ enum hk_agent_state {
     X(HK_AGENT_ATTACH, 36, "attach", 'A', B(HK_A_KEY) | B(HK_A_NAME))                                        \
     /* KEY NAME -> ATTACHMENT, or HK_NOT_FOUND */                                                            \
     X(HK_AGENT_ATTACHMENT, 37, "attachment", 'U', B(HK_A_KEY) | B(HK_A_NAME))                                \
+    /* DEVICE -> EXPIRES. Asks for the promotion; if it is due, hands the account's key over */              \
+    X(HK_AGENT_DEVICE_PROMOTE, 40, "device promote", 'A', B(HK_A_DEVICE))                                    \
+    /* -> ROWS: struct hk_agent_change_row */                                                                \
+    X(HK_AGENT_CHANGES, 41, "changes", 'U', 0)                                                               \
+    /* KIND DEVICE -> nothing */                                                                             \
+    X(HK_AGENT_CHANGE_APPROVE, 42, "changes approve", 'A', B(HK_A_KIND) | B(HK_A_DEVICE))                    \
+    X(HK_AGENT_CHANGE_CANCEL, 43, "changes cancel", 'A', B(HK_A_KIND) | B(HK_A_DEVICE))                      \
     /* DEVICE -> COUNT: keys that wait for it now */                                                         \
     X(HK_AGENT_DEVICE_UPDATE, 38, "device update", 'A', B(HK_A_DEVICE))
 
@@ -266,6 +273,15 @@ HK_CHECK enum hk_error hk_agent_key_row_decode(struct hk_agent_key_row *out, str
 HK_CHECK enum hk_error hk_agent_device_row_encode(const struct hk_agent_device_row *row, uint8_t *out,
                                                   size_t max, size_t *size);
 HK_CHECK enum hk_error hk_agent_device_row_decode(struct hk_agent_device_row *out, struct hk_bytes encoded);
+
+struct hk_agent_change_row {
+    enum hk_change_kind kind;
+    char device[HK_NAME_MAX + 1], asker[HK_NAME_MAX + 1];
+    uint64_t due;
+};
+HK_CHECK enum hk_error hk_agent_change_row_encode(const struct hk_agent_change_row *row, uint8_t *out,
+                                                  size_t max, size_t *size);
+HK_CHECK enum hk_error hk_agent_change_row_decode(struct hk_agent_change_row *out, struct hk_bytes encoded);
 
 /* ---- frames on a stream socket ---- */
 /* Writes a whole frame; HK_IO if the other side is gone. */

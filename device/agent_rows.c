@@ -102,3 +102,34 @@ enum hk_error hk_agent_device_row_decode(struct hk_agent_device_row *out, struct
     }
     return error;
 }
+
+enum hk_error hk_agent_change_row_encode(const struct hk_agent_change_row *row, uint8_t *out, size_t max,
+                                         size_t *size)
+{
+    struct hk_cbor_writer writer;
+    hk_cbor_writer_init(&writer, out, max);
+    hk_cbor_put_map(&writer, 4);
+    hk_put_uint_field(&writer, 1, row->kind);
+    hk_put_name_field(&writer, 2, row->device, HK_NAME_MAX);
+    hk_put_name_field(&writer, 3, row->asker, HK_NAME_MAX);
+    hk_put_uint_field(&writer, 4, row->due);
+    return hk_cbor_writer_finish(&writer, size);
+}
+
+enum hk_error hk_agent_change_row_decode(struct hk_agent_change_row *out, struct hk_bytes encoded)
+{
+    struct hk_cbor_reader reader;
+    struct hk_agent_change_row row = {.due = 0};
+    hk_cbor_reader_init(&reader, encoded.data, encoded.size);
+    struct hk_fields fields = hk_fields_begin(&reader, 4);
+    row.kind = (enum hk_change_kind)hk_fields_uint(&fields, 1, HK_CHANGE_RECOVERY);
+    hk_fields_name(&fields, 2, row.device, HK_NAME_MAX);
+    hk_fields_name(&fields, 3, row.asker, HK_NAME_MAX);
+    row.due = hk_fields_uint(&fields, 4, UINT64_MAX);
+    hk_fields_end(&fields);
+    enum hk_error error = hk_cbor_reader_finish(&reader);
+    if (error == HK_OK) {
+        *out = row;
+    }
+    return error;
+}

@@ -15,6 +15,12 @@ int hk_cmd_key_list(const struct hk_call *call);
 int hk_cmd_key_export(const struct hk_call *call);
 int hk_cmd_key_allow(const struct hk_call *call);
 int hk_cmd_key_import(const struct hk_call *call);
+int hk_cmd_device_promote(const struct hk_call *call);
+int hk_cmd_changes(const struct hk_call *call);
+int hk_cmd_changes_approve(const struct hk_call *call);
+int hk_cmd_changes_cancel(const struct hk_call *call);
+/* Rows of HK_AGENT_CHANGES, for people. */
+void hk_print_changes(const struct hk_value *rows);
 int hk_cmd_recovery_create(const struct hk_call *call);
 int hk_cmd_recovery_export(const struct hk_call *call);
 int hk_cmd_recovery_test(const struct hk_call *call);

@@ -300,6 +300,20 @@ static int say_check(const struct hk_agent_message *answer)
     return error ? hk_fail(error, NULL) : 0;
 }
 
+/* What waits is shown on every device, where the service can be asked; what it said of this one comes last.
+ */
+static int show_waiting(struct hk_console *console)
+{
+    enum hk_error check = (enum hk_error)hk_agent_u64(hk_console_answer(console), HK_A_CHECK);
+    fflush(stdout);
+    if (check)
+        return hk_fail(check, NULL);
+    (void)!hk_console_request(console, HK_AGENT_CHANGES);
+    if (hk_console_try(console) == HK_OK)
+        hk_print_changes(&hk_console_answer(console)->value[HK_A_ROWS]);
+    return 0;
+}
+
 static int show_state(struct hk_console *console)
 {
     int status = ask_state(console);
@@ -321,7 +335,7 @@ static int show_state(struct hk_console *console)
         puts("Locked. 'halfkey unlock' opens this device's halves.");
     else
         state_text(answer);
-    return say_check(answer);
+    return state == HK_AGENT_UNLOCKED ? show_waiting(console) : say_check(answer);
 }
 
 int hk_cmd_state(const struct hk_call *call)

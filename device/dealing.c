@@ -11,7 +11,8 @@ enum hk_error hk_dealing_add(struct hk_key_dealing *dealing, const struct hk_sta
     struct hk_scalar kept, passed;
     HK_WIPE_AT_EXIT(kept);
     HK_WIPE_AT_EXIT(passed);
-    if (suite == NULL || key->state != HK_KEY_ACTIVE || !key->profiled || dealing->count == HK_KEYS_MAX) {
+    bool listed = key->profiled || key->purpose == HK_PURPOSE_ACCOUNT;
+    if (suite == NULL || key->state != HK_KEY_ACTIVE || !listed || dealing->count == HK_KEYS_MAX) {
         return HK_LOCKED;
     }
     struct hk_enrol_key *public = &dealing->keys[dealing->count];

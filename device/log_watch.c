@@ -76,7 +76,7 @@ static void note_hints(struct watch *watch)
     if (watch->audit.deposits > 0 && is_admin) {
         atomic_store(&core->hands_due, true);
     }
-    if (watch->audit.handed > 0 && !is_admin) {
+    if (watch->audit.handed > 0) {
         atomic_store(&core->hand_waits, true);
     }
 }

@@ -158,6 +158,30 @@ enum hk_error hk_core_send_revocation(struct hk_core *core, const struct hk_stat
     return error;
 }
 
+/* An administrator's end waits, or is approved by another one; then its certificate is signed here. */
+static enum hk_error end_administrator(struct hk_op_call *call, const struct hk_profile_device *device)
+{
+    struct hk_core *core = call->core;
+    uint8_t certificate[HK_SMALL_OBJECT_MAX];
+    uint64_t due = 0;
+    size_t size;
+    if (memcmp(device->serial, core->state->serial, HK_ID_BYTES) == 0) {
+        return hk_op_fail(
+            call, HK_NEEDS_APPROVAL,
+            "'%s' is this device: 'halfkey revoke --code' with its printed code, or --certificate, ends it",
+            device->name);
+    }
+    enum hk_error error = hk_core_ask_change(core, HK_CHANGE_REVOKE, device->serial, &due);
+    if (error == HK_OK && due != 0) {
+        return hk_op_fail_waiting(call, due, "the end of an administrator's device");
+    }
+    if (error == HK_OK) {
+        error = hk_account_sign_revocation(core, device->serial, certificate, &size);
+    }
+    return error == HK_OK ? hk_state_keep_certificate(core->state, device->serial, certificate, size, NULL)
+                          : error;
+}
+
 /* The device of this name that may be revoked from here, with its certificate. */
 static enum hk_error find_device(struct hk_op_call *call, const char *name,
                                  struct hk_state_certificate **certificate)
@@ -181,11 +205,10 @@ static enum hk_error find_device(struct hk_op_call *call, const char *name,
         return hk_op_fail(call, HK_NOT_FOUND, "there is no device '%s'; see 'halfkey device list'", name);
     }
     if (device.role == HK_ROLE_ADMIN) {
-        return hk_op_fail(
-            call, HK_NEEDS_APPROVAL,
-            "'%s' is an administrator's device: 'halfkey revoke --code' with its printed code, or "
-            "--certificate, ends it",
-            name);
+        error = end_administrator(call, &device);
+        if (error != HK_OK) {
+            return error;
+        }
     }
     *certificate = hk_state_certificate(state, device.serial);
     return *certificate != NULL ? HK_OK
@@ -201,7 +224,12 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
     struct hk_state_certificate *certificate = NULL;
     char name[HK_NAME_MAX + 1];
     hk_agent_text(call->request, HK_A_DEVICE, name, sizeof(name));
-    enum hk_error error = find_device(call, name, &certificate);
+    bool changed; /* another administrator's: it lists the device, and will not be taken once that is marked
+                     here */
+    enum hk_error error = hk_core_follow_profile(core, &changed);
+    if (error == HK_OK || error == HK_CONFLICT) {
+        error = find_device(call, name, &certificate);
+    }
     if (error != HK_OK) {
         return error;
     }

@@ -31,6 +31,14 @@ static enum hk_error start(struct hk_core *core, const struct over *over, enum h
     return error;
 }
 
+/* The account's own key goes to a device alone that this administrator's user promotes right now: the service
+ * may say that any device lacks it. */
+static bool may_have(const struct hk_core *core, const struct over *over, const struct hk_state_key *key)
+{
+    return key->purpose != HK_PURPOSE_ACCOUNT ||
+           memcmp(core->promoting, over->device->serial, HK_ID_BYTES) == 0;
+}
+
 /* The keys that it lacks, split; none if there is nothing to do. */
 static enum hk_error split(struct hk_core *core, struct over *over, const struct hk_value *ids)
 {
@@ -38,7 +46,7 @@ static enum hk_error split(struct hk_core *core, struct over *over, const struct
     for (size_t i = 0; i < ids->count && error == HK_OK; i++) {
         struct hk_state_key *key = hk_state_key_by_id(core->state, ids->items[i].data);
         bool follows = i == 0 || memcmp(ids->items[i - 1].data, ids->items[i].data, HK_ID_BYTES) < 0;
-        if (key == NULL || key->purpose == HK_PURPOSE_ACCOUNT || !follows) {
+        if (key == NULL || !follows || !may_have(core, over, key)) {
             return HK_CONFLICT; /* a key that this administrator has no half of, or none that is handed over
                                  */
         }
@@ -268,8 +276,11 @@ enum hk_error hk_resume_hands(struct hk_core *core)
         error = error == HK_REVOKED || error == HK_SUSPENDED ? HK_OK
                                                              : error; /* so is the other device, perhaps */
     }
-    if (core->state->role != HK_ROLE_ADMIN && atomic_exchange(&core->hand_waits, false)) {
+    if (atomic_exchange(&core->hand_waits, false)) {
         error = hk_core_take_keys(core, NULL);
+        if (error == HK_OK) {
+            error = hk_core_take_role(core);
+        }
         if (error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_BUSY) {
             atomic_store(&core->hand_waits, true);
         }

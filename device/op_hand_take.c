@@ -16,6 +16,7 @@ struct taking {
     const struct hk_profile_device *administrator;
     struct hk_hand_parties parties;
     struct hk_hand_bundle bundle;
+    struct hk_profile_key account_key; /* of a promotion */
     struct hk_enrol_key keys[HK_KEYS_MAX];
     struct hk_state_handed handed[HK_KEYS_MAX];
     uint8_t transcript[HK_NAME_BYTES];
@@ -108,6 +109,20 @@ static enum hk_error leave_deposit(struct hk_core *core, struct taking *taking)
 
 /* ---- what waits ---- */
 
+/* Where the administrator hands over the account's own key, of which a profile has X and no more. */
+static const struct hk_profile_key *account_entry(struct taking *taking, const uint8_t *id)
+{
+    struct hk_profile_key *entry = &taking->account_key;
+    memset(entry, 0, sizeof(*entry));
+    memcpy(entry->id, id, HK_ID_BYTES);
+    entry->suite = HK_SUITE_ACCOUNT;
+    entry->purpose = HK_PURPOSE_ACCOUNT;
+    memcpy(entry->name, "account", sizeof("account"));
+    memcpy(entry->public_key, taking->profile.account_key, 32);
+    entry->public_size = 32;
+    return entry;
+}
+
 static const struct hk_profile_key *find_key(const struct hk_profile *profile, const uint8_t *id)
 {
     for (size_t i = 0; i < profile->key_count; i++) {
@@ -130,8 +145,11 @@ static enum hk_error take_key(struct taking *taking, const struct hk_exchange *e
 {
     const struct hk_join_key *given = &taking->bundle.keys[i];
     const struct hk_profile_key *listed = find_key(&taking->profile, given->id);
+    if (listed == NULL && given->suite == HK_SUITE_ACCOUNT) {
+        listed = account_entry(taking, given->id);
+    }
     const struct hk_suite *suite = listed != NULL ? hk_suite_by_id(listed->suite) : NULL;
-    if (suite == NULL || listed->suite != given->suite || suite->purpose == HK_PURPOSE_ACCOUNT) {
+    if (suite == NULL || listed->suite != given->suite) {
         return HK_BAD_PEER;
     }
     size_t point = suite->group->point_bytes;
@@ -273,12 +291,14 @@ static enum hk_error fetch(struct hk_core *core, struct taking *taking)
 
 /* The halves are this device's. A key that was here already, with a half that the service has lost, has a new
  * one now. */
-static enum hk_error activate(struct hk_core *core, const struct taking *taking)
+static enum hk_error activate(struct hk_core *core, struct taking *taking)
 {
     struct hk_state *state = core->state;
     for (size_t i = 0; i < state->hand.count; i++) {
         const struct hk_state_handed *handed = &state->hand.key[i];
-        const struct hk_profile_key *listed = find_key(&taking->profile, handed->id);
+        const struct hk_profile_key *listed = handed->suite == HK_SUITE_ACCOUNT
+                                                  ? account_entry(taking, handed->id)
+                                                  : find_key(&taking->profile, handed->id);
         struct hk_state_key *key = hk_state_key_by_id(state, handed->id);
         if (listed == NULL) {
             continue; /* deleted since */
@@ -306,7 +326,7 @@ static enum hk_error activate(struct hk_core *core, const struct taking *taking)
 
 /* May be sent again: the service answers the same. HK_UNKNOWN_RUN: another hand-over, or a revocation, has
  * taken its place, and what was stored fits nothing. */
-static enum hk_error confirm(struct hk_core *core, const struct taking *taking)
+static enum hk_error confirm(struct hk_core *core, struct taking *taking)
 {
     struct hk_state_hand *hand = &core->state->hand;
     struct hk_exchange *exchange;
@@ -385,6 +405,9 @@ enum hk_error hk_core_take_keys(struct hk_core *core, bool *taken)
     if (error == HK_OK && taking->administrator != NULL) {
         name_parties(core, taking);
         error = go_around(core, taking, &any);
+    }
+    if (error == HK_OK && any) {
+        error = hk_core_take_role(core);
     }
     hk_secret_free(taking);
     if (taken != NULL) {

@@ -156,6 +156,12 @@ static enum hk_error drop_revoked(struct hk_core *core, struct hk_profile *profi
     for (size_t i = 0; error == HK_OK && i < rows->count; i++) {
         struct hk_device_row row;
         error = hk_row_decode(&row, rows->items[i].data, rows->items[i].size) == HK_OK ? HK_OK : HK_BAD_PEER;
+        for (size_t k = 0; error == HK_OK && k < profile->device_count;
+             k++) { /* promoted, and not yet listed so */
+            if (memcmp(profile->devices[k].serial, row.serial, HK_ID_BYTES) == 0) {
+                profile->devices[k].role = row.role;
+            }
+        }
         for (size_t k = 0; error == HK_OK && row.status == HK_STATUS_REVOKED && k < profile->device_count;
              k++) {
             if (memcmp(profile->devices[k].serial, row.serial, HK_ID_BYTES) == 0) {

@@ -278,6 +278,11 @@ enum hk_error hk_op_recovery_create(struct hk_op_call *call)
         error = hk_core_next_profile(core, list_set, creation);
     }
     free(creation);
+    if (error == HK_NEEDS_APPROVAL) { /* there is a set already, or another device that could object */
+        uint64_t due = 0;
+        error = hk_core_ask_change(core, HK_CHANGE_RECOVERY, core->state->serial, &due);
+        return error == HK_OK ? hk_op_fail_waiting(call, due, "another recovery set") : error;
+    }
     if (error == HK_OK) {
         error = hk_recovery_keep(core, NULL, core->state->account, core->state->profile,
                                  core->state->profile_size, &count);

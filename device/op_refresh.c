@@ -152,7 +152,7 @@ static enum hk_error advance(struct hk_core *core, const struct work *work)
     state->refreshed = (uint64_t)time(NULL);
     state->uses = 0;
     hk_wipe(&state->hand, sizeof(state->hand)); /* the service has dropped it with the epoch */
-    atomic_store(&core->hand_waits, state->role != HK_ROLE_ADMIN);
+    atomic_store(&core->hand_waits, true);
     drop_next(state);
     hk_core_identify(core);
     return hk_core_save(core, "refresh.done");
@@ -258,7 +258,7 @@ enum hk_error hk_core_refresh(struct hk_core *core)
         atomic_store(&core->unsettled, true); /* nothing else is sent before it is gone on with */
     }
     if (error == HK_OK && atomic_exchange(&core->hand_waits, false) &&
-        see_to_hands(core, core->state->role != HK_ROLE_ADMIN) != HK_OK) {
+        see_to_hands(core, true) != HK_OK) {
         atomic_store(&core->hand_waits, true);
     }
     return error == HK_AGAIN ? HK_BUSY : error;

@@ -19,9 +19,8 @@ static enum hk_error find(struct hk_op_call *call, const char *name, struct hk_p
     if (error == HK_OK && !found) {
         return hk_op_fail(call, HK_NOT_FOUND, "there is no device '%s'; see 'halfkey device list'", name);
     }
-    if (error == HK_OK && device->role == HK_ROLE_ADMIN) {
-        return hk_op_fail(call, HK_NEEDS_APPROVAL,
-                          "'%s' is an administrator's device; only ordinary ones are suspended and resumed",
+    if (error == HK_OK && memcmp(device->serial, call->core->state->serial, HK_ID_BYTES) == 0) {
+        return hk_op_fail(call, HK_NEEDS_APPROVAL, "'%s' is this device: nobody might be left to resume it",
                           name);
     }
     return error;
@@ -40,7 +39,9 @@ static enum hk_error ask(struct hk_op_call *call, enum hk_op op)
     }
     hk_exchange_start(exchange, op);
     hk_message_set_bytes(&exchange->request, HK_F_DEVICE, device.serial, HK_ID_BYTES);
-    error = hk_client_call(core->client, exchange);
+    /* A suspended administrator may suspend in return, and not look at the log before it. */
+    error = op == HK_OP_SUSPEND ? hk_client_call_alone(core->client, exchange)
+                                : hk_client_call(core->client, exchange);
     hk_exchange_free(core->client, exchange);
     return error == HK_CONFLICT ? hk_op_fail(call, error, "'%s' is revoked: enrol it again", name) : error;
 }

@@ -222,6 +222,17 @@ static const char *contradicts(struct hk_state *state, const struct hk_profile *
     return NULL;
 }
 
+/* A device that was enrolled from here and has become an administrator's: a certificate ends it without
+ * anybody's asking, so nobody but itself keeps one. */
+static void forget_certificate(struct hk_state *state, const uint8_t *serial)
+{
+    struct hk_state_certificate *kept = hk_state_certificate(state, serial);
+    if (kept != NULL && !kept->revoked && memcmp(serial, state->serial, HK_ID_BYTES) != 0) {
+        size_t place = (size_t)(kept - state->certificate);
+        memmove(kept, kept + 1, (--state->certificate_count - place) * sizeof(*kept));
+    }
+}
+
 static void follow(struct hk_state *state, const struct hk_profile *profile)
 {
     for (size_t i = 0; i < profile->key_count; i++) {
@@ -235,6 +246,9 @@ static void follow(struct hk_state *state, const struct hk_profile *profile)
         }
     }
     for (size_t i = 0; i < profile->device_count; i++) {
+        if (profile->devices[i].role == HK_ROLE_ADMIN) {
+            forget_certificate(state, profile->devices[i].serial);
+        }
         if (memcmp(profile->devices[i].serial, state->serial, HK_ID_BYTES) == 0) {
             memcpy(state->name, profile->devices[i].name, sizeof(state->name));
             state->role = profile->devices[i].role;

@@ -119,6 +119,13 @@ static enum hk_error check_locks(const struct hk_job *job)
     return locked ? HK_LOCKED : HK_OK;
 }
 
+/* A suspended administrator can cancel, and suspend in return, and nothing else: a thief who suspends first
+ * has won nothing. */
+static bool may_while_suspended(const struct hk_job *job)
+{
+    return (job->operation->flags & HK_OPERATION_SUSPENDED) != 0 && job->device.role == HK_ROLE_ADMIN;
+}
+
 enum hk_error hk_admission_check(struct hk_job *job, struct hk_txn *txn)
 {
     if (hk_session_is_over(job->session)) { /* closed by a refresh or a revocation before the row was read */
@@ -127,7 +134,7 @@ enum hk_error hk_admission_check(struct hk_job *job, struct hk_txn *txn)
     if (job->device.state == HK_STATUS_REVOKED) {
         return HK_REVOKED;
     }
-    if (job->device.state == HK_STATUS_SUSPENDED) {
+    if (job->device.state == HK_STATUS_SUSPENDED && !may_while_suspended(job)) {
         return HK_SUSPENDED;
     }
     const uint8_t *account = hk_job_bytes(job, HK_F_ACCOUNT);
@@ -167,7 +174,8 @@ enum hk_error hk_admission_recheck(struct hk_job *job, struct hk_txn *txn)
     if (error != HK_OK) {
         return error;
     }
-    if (now.state != HK_STATUS_ACTIVE) {
+    bool stopped = now.state == HK_STATUS_SUSPENDED && !may_while_suspended(job);
+    if (stopped || now.state == HK_STATUS_REVOKED) {
         return now.state == HK_STATUS_REVOKED ? HK_REVOKED : HK_SUSPENDED;
     }
     bool same = now.epoch == job->device.epoch && memcmp(now.tag_hash, job->device.tag_hash, 32) == 0;

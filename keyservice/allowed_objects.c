@@ -71,7 +71,7 @@ static enum hk_error allow_record(struct hk_job *job, bool founding, const struc
                                 record->gate_hash, record->serial, hk_now());
 }
 
-static enum hk_error allow_revocation(struct hk_job *job, bool founding,
+static enum hk_error allow_revocation(struct hk_job *job, struct hk_txn *txn, bool founding,
                                       const struct hk_revocation *revocation)
 {
     if (!same_account(job, revocation->account)) {
@@ -80,6 +80,10 @@ static enum hk_error allow_revocation(struct hk_job *job, bool founding,
     if (founding) {
         bool own = memcmp(revocation->serial, job->device.serial, HK_ID_BYTES) == 0;
         return own ? HK_OK : HK_NOT_ALLOWED;
+    }
+    if (hk_store_change_is_due(txn, job->device.account, HK_CHANGE_REVOKE, revocation->serial, hk_now()) ==
+        HK_OK) {
+        return HK_OK;
     }
     return hk_invitation_admits(job->server->invitations, job->device.account, job->device.serial, NULL,
                                 revocation->serial, hk_now());
@@ -132,6 +136,51 @@ static enum hk_error allow_set(const struct hk_job *job, struct hk_txn *txn, con
     return error == HK_NOT_FOUND || (error == HK_OK && !same) ? HK_CONFLICT : error;
 }
 
+static bool same_set(const struct hk_recovery_set *a, const struct hk_recovery_set *b)
+{
+    bool same =
+        a->count == b->count && a->threshold == b->threshold && memcmp(a->id, b->id, HK_ID_BYTES) == 0;
+    for (size_t i = 0; i < a->count && same; i++) {
+        same = memcmp(a->holders[i].key, b->holders[i].key, 32) == 0;
+    }
+    return same;
+}
+
+/* Another set, or none, is a slow change: whoever has t of its shares has the account. The first one is not,
+ * as long as there is nobody but its maker who could object. */
+enum hk_error hk_allowed_other_set(const struct hk_job *job, struct hk_txn *txn,
+                                   const struct hk_profile *profile, bool *other)
+{
+    size_t size, count = 0, live = 0;
+    *other = false;
+    struct hk_profile *current = calloc(1, sizeof(*current));
+    uint8_t *object = malloc(HK_STORE_PROFILE_MAX);
+    struct hk_device *devices = malloc(HK_STORE_ROWS_MAX * sizeof(*devices));
+    enum hk_error error = current != NULL && object != NULL && devices != NULL ? HK_OK : HK_BUSY;
+    if (error == HK_OK) {
+        error = hk_store_get_profile(txn, job->device.account, object, HK_STORE_PROFILE_MAX, &size);
+        if (error == HK_OK) {
+            error = hk_profile_open_named(current, object, size, job->device.account);
+        }
+        error = error == HK_NOT_FOUND ? HK_OK : error; /* the first one */
+    }
+    if (error == HK_OK && !same_set(&current->recovery, &profile->recovery)) {
+        *other = true;
+        error = hk_store_list_devices(txn, job->device.account, devices, HK_STORE_ROWS_MAX, &count);
+        for (size_t i = 0; i < count && error == HK_OK; i++) {
+            live += devices[i].state != HK_STATUS_REVOKED;
+        }
+        if (error == HK_OK && (current->recovery.count != 0 || live > 1)) {
+            error = hk_store_change_is_due(txn, job->device.account, HK_CHANGE_RECOVERY, job->device.serial,
+                                           hk_now());
+        }
+    }
+    free(current);
+    free(object);
+    free(devices);
+    return error;
+}
+
 enum hk_error hk_allowed_profile(struct hk_job *job, struct hk_txn *txn, const struct hk_profile *profile)
 {
     struct hk_account account;
@@ -166,6 +215,10 @@ enum hk_error hk_allowed_profile(struct hk_job *job, struct hk_txn *txn, const s
     }
     if (error == HK_OK) {
         error = allow_set(job, txn, profile);
+    }
+    if (error == HK_OK) {
+        bool other;
+        error = hk_allowed_other_set(job, txn, profile, &other);
     }
     return error == HK_OK && !lists_asker ? HK_NOT_ALLOWED : error;
 }
@@ -219,7 +272,7 @@ enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn, const v
     }
     if (is_type(&cose, HK_TYPE_REVOCATION)) {
         error = hk_revocation_decode(&revocation, cose.payload.data, cose.payload.size);
-        return error == HK_OK ? allow_revocation(job, founding, &revocation) : error;
+        return error == HK_OK ? allow_revocation(job, txn, founding, &revocation) : error;
     }
     return is_type(&cose, HK_TYPE_PROFILE) ? allow_profile(job, txn, cose.payload) : HK_NOT_ALLOWED;
 }

@@ -17,4 +17,9 @@ HK_CHECK enum hk_error hk_allowed_to_sign(struct hk_job *job, struct hk_txn *txn
 HK_CHECK enum hk_error hk_allowed_profile(struct hk_job *job, struct hk_txn *txn,
                                           const struct hk_profile *profile);
 
+/* Whether the profile has another recovery set than the current one (*other), and if so whether it may:
+ * HK_NEEDS_APPROVAL unless that is a change that is due, or there is no set yet and no other device. */
+HK_CHECK enum hk_error hk_allowed_other_set(const struct hk_job *job, struct hk_txn *txn,
+                                            const struct hk_profile *profile, bool *other);
+
 #endif

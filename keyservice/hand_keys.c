@@ -1,4 +1,5 @@
 #include "keyservice/hand_keys.h"
+#include "keyservice/dispatch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ enum hk_error hk_hand_is_of_missing(struct hk_txn *txn, const struct hk_device *
 {
     uint8_t missing[HK_KEYS_MAX][HK_ID_BYTES];
     size_t count;
-    enum hk_error error = hk_store_missing_keys(txn, device, missing, &count);
+    enum hk_error error = hk_store_missing_keys(txn, device, hk_now(), missing, &count);
     if (error != HK_OK) {
         return error;
     }

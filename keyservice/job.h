@@ -30,8 +30,9 @@ enum hk_operation_flags {
     HK_OPERATION_USE = 8,         /* a share operation: counted in the device's row */
     HK_OPERATION_UNPROFILED = 16, /* allowed while the account has no profile */
     HK_OPERATION_STOPS_REFRESH =
-        32,                     /* refused while the device is in a refresh or its account in an enrolment */
-    HK_OPERATION_OWN_EPOCH = 64 /* judges epoch and tag itself */
+        32,                      /* refused while the device is in a refresh or its account in an enrolment */
+    HK_OPERATION_OWN_EPOCH = 64, /* judges epoch and tag itself */
+    HK_OPERATION_SUSPENDED = 128 /* a suspended administrator may ask too */
 };
 
 struct hk_job_memory; /* memory that lives as long as the job */

@@ -50,7 +50,7 @@ enum hk_error hk_prepare_hand_ask(struct hk_job *job, struct hk_txn *txn)
             : found == HK_UNKNOWN_RUN ? HK_OK
                                       : found;
     if (error == HK_OK) {
-        error = hk_store_missing_keys(txn, &target, ids, &count);
+        error = hk_store_missing_keys(txn, &target, hk_now(), ids, &count);
     }
     if (error == HK_OK) {
         hk_message_set_array(&job->answer, HK_F_KEYS, ids, HK_ID_BYTES, waits ? 0 : count);

@@ -150,6 +150,30 @@ enum hk_error hk_prepare_hand_confirm(struct hk_job *job, struct hk_txn *txn)
     return error;
 }
 
+/* With a half of the account's key the device becomes an administrator's, if its promotion is still due: it
+ * may have been cancelled after the administrator dealt. */
+static enum hk_error promote(struct hk_job *job, struct hk_txn *txn, const struct hk_open_enrolment *hand)
+{
+    enum hk_error error = HK_OK;
+    for (size_t i = 0; i < hand->count && error == HK_OK; i++) {
+        if (hand->key[i].suite != HK_SUITE_ACCOUNT) {
+            continue;
+        }
+        error =
+            hk_store_change_is_due(txn, job->device.account, HK_CHANGE_PROMOTE, job->device.serial, hk_now());
+        if (error == HK_NEEDS_APPROVAL) {
+            return HK_UNKNOWN_RUN;
+        }
+        if (error == HK_OK) {
+            error = hk_store_drop_change(txn, job->device.account, HK_CHANGE_PROMOTE, job->device.serial);
+        }
+        if (error == HK_OK) {
+            error = hk_store_set_role(txn, job->device.serial, HK_ROLE_ADMIN);
+        }
+    }
+    return error;
+}
+
 /* Through the writer in every case: what is answered here as unknown can never be confirmed any more. */
 enum hk_error hk_apply_hand_confirm(struct hk_job *job, struct hk_txn *txn)
 {
@@ -171,7 +195,10 @@ enum hk_error hk_apply_hand_confirm(struct hk_job *job, struct hk_txn *txn)
         memcpy(halves[i].key, hand->key[i].id, HK_ID_BYTES);
         halves[i].half = hand->key[i].half;
     }
-    error = hk_store_end_hand(txn, &job->device, halves, hand->count);
+    error = promote(job, txn, hand);
+    if (error == HK_OK) {
+        error = hk_store_end_hand(txn, &job->device, halves, hand->count);
+    }
     hk_secret_free(halves);
     return error;
 }

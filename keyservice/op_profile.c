@@ -50,6 +50,14 @@ enum hk_error hk_apply_profile_put(struct hk_job *job, struct hk_txn *txn)
         error = hk_store_keep_set(txn, job->device.account,
                                   profile->recovery.count != 0 ? profile->recovery.id : NULL);
     }
+    bool other = false;
+    if (error == HK_OK && !again) {
+        error = hk_allowed_other_set(job, txn, profile, &other);
+    }
+    if (error == HK_OK && other) { /* the change that allowed it was for one */
+        error = hk_store_drop_change(txn, job->device.account, HK_CHANGE_RECOVERY, job->device.serial);
+        error = error == HK_NOT_FOUND ? HK_OK : error;
+    }
     const uint8_t *previous = profile->version > 1 ? profile->previous : NULL;
     return error == HK_OK ? hk_store_put_profile(txn, job->device.account, profile->version, previous, hash,
                                                  object->data, object->size)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "keyservice/dispatch.h"
 #include "keyservice/operations.h"
 #include "keyservice/pairs.h"
 #include "keyservice/revocations.h"
@@ -41,7 +42,12 @@ enum hk_error hk_prepare_revoke(struct hk_job *job, struct hk_txn *txn)
     }
     error = hk_store_get_device(txn, revocation.serial, &device);
     if (error == HK_OK && device.role == HK_ROLE_ADMIN && device.state != HK_STATUS_REVOKED) {
-        return HK_NEEDS_APPROVAL; /* an administrator's end is slow, or by its own certificate or code */
+        /* an administrator's end is slow, or by its own certificate or code */
+        enum hk_error due =
+            hk_store_change_is_due(txn, job->device.account, HK_CHANGE_REVOKE, device.serial, hk_now());
+        if (due != HK_OK) {
+            return due;
+        }
     }
     return error == HK_OK || error == HK_UNKNOWN_DEVICE
                ? begin(job, job->device.account, revocation.serial,
@@ -52,6 +58,15 @@ enum hk_error hk_prepare_revoke(struct hk_job *job, struct hk_txn *txn)
 enum hk_error hk_apply_revoke(struct hk_job *job, struct hk_txn *txn)
 {
     struct hk_endings *endings = job->state;
+    struct hk_device device;
+    const uint8_t *serial = endings->list[0].serial;
+    enum hk_error error = job->has_device ? hk_store_get_device(txn, serial, &device) : HK_UNKNOWN_DEVICE;
+    if (error == HK_OK && device.role == HK_ROLE_ADMIN && device.state != HK_STATUS_REVOKED) {
+        error = hk_store_change_is_due(txn, job->account, HK_CHANGE_REVOKE, serial, hk_now());
+        if (error != HK_OK) {
+            return error; /* cancelled since */
+        }
+    }
     return hk_ending_apply(&endings->list[0], txn, &job->no_leaf);
 }
 

@@ -1,4 +1,4 @@
-/* suspend, resume: an administrator stops an ordinary device, and lets it go on. */
+/* suspend, resume: an administrator stops another device, and lets it go on. */
 
 #include <string.h>
 
@@ -16,8 +16,13 @@ static enum hk_error change(struct hk_job *job, struct hk_txn *txn, bool suspend
     if (error == HK_OK && device.state == HK_STATUS_REVOKED) {
         error = HK_CONFLICT; /* not HK_REVOKED: that would be said of who asks */
     }
-    if (error == HK_OK && device.role == HK_ROLE_ADMIN) {
-        error = HK_NEEDS_APPROVAL;
+    bool is_own = memcmp(serial, job->device.serial, HK_ID_BYTES) == 0;
+    if (error == HK_OK && device.role == HK_ROLE_ADMIN && is_own) {
+        error = HK_NEEDS_APPROVAL; /* nobody might be left to lift it */
+    }
+    if (error == HK_OK && job->device.state == HK_STATUS_SUSPENDED &&
+        (!suspended || device.role != HK_ROLE_ADMIN)) {
+        error = HK_NOT_ALLOWED; /* in return, and no more than that */
     }
     if (error != HK_OK) {
         return error;

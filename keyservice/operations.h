@@ -35,7 +35,7 @@
     X(HK_OP_LOG_CONSISTENCY, log_consistency, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                        \
     X(HK_OP_LOG_INCLUSION, log_inclusion, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                            \
     X(HK_OP_LOG_LEAVES, log_leaves, HAS, NOT, NOT, HK_OPERATION_UNPROFILED)                                  \
-    X(HK_OP_SUSPEND, suspend, NOT, HAS, NOT, HK_OPERATION_LEAF)                                              \
+    X(HK_OP_SUSPEND, suspend, NOT, HAS, NOT, HK_OPERATION_LEAF | HK_OPERATION_SUSPENDED)                     \
     X(HK_OP_RESUME, resume, NOT, HAS, NOT, HK_OPERATION_LEAF)                                                \
     X(HK_OP_ECDSA_RING, ecdsa_ring, HAS, HAS, NOT, 0)                                                        \
     X(HK_OP_ECDSA_SETUP, ecdsa_setup, HAS, HAS, NOT, HK_OPERATION_LEAF)                                      \
@@ -49,6 +49,10 @@
     X(HK_OP_RECOVER_START, recover_start, HAS, NOT, NOT, 0)                                                  \
     X(HK_OP_RECOVER_KEY, recover_key, HAS, NOT, NOT, 0)                                                      \
     X(HK_OP_RECOVER_FINISH, recover_finish, HAS, HAS, HAS, HK_OPERATION_LEAF | HK_OPERATION_SECRET)          \
+    X(HK_OP_CHANGE_ASK, change_ask, NOT, HAS, NOT, HK_OPERATION_LEAF)                                        \
+    X(HK_OP_CHANGE_APPROVE, change_approve, NOT, HAS, NOT, HK_OPERATION_LEAF)                                \
+    X(HK_OP_CHANGE_CANCEL, change_cancel, NOT, HAS, NOT, HK_OPERATION_LEAF | HK_OPERATION_SUSPENDED)         \
+    X(HK_OP_CHANGES, changes, HAS, NOT, NOT, 0)                                                              \
     X(HK_OP_HAND_OPEN, hand_open, HAS, HAS, NOT, HK_OPERATION_LEAF)                                          \
     X(HK_OP_HAND_ASK, hand_ask, HAS, NOT, NOT, 0)                                                            \
     X(HK_OP_HAND_OFFER, hand_offer, HAS, NOT, HAS, HK_OPERATION_LEAF)                                        \

@@ -306,10 +306,31 @@ HK_CHECK enum hk_error hk_store_read_hand(struct hk_txn *txn, const struct hk_de
  * pending epoch. */
 HK_CHECK enum hk_error hk_store_end_hand(struct hk_txn *txn, const struct hk_device *device,
                                          const struct hk_half *halves, size_t count);
-/* The account's keys, its own excepted, of which the device has no half at its current epoch: sorted ids,
- * room for HK_KEYS_MAX. */
-HK_CHECK enum hk_error hk_store_missing_keys(struct hk_txn *txn, const struct hk_device *device,
+/* The account's keys of which the device has no half at its current epoch: sorted ids, room for HK_KEYS_MAX.
+ * The account's own is among them if the device's promotion is due. */
+HK_CHECK enum hk_error hk_store_missing_keys(struct hk_txn *txn, const struct hk_device *device, uint64_t now,
                                              uint8_t (*ids)[HK_ID_BYTES], size_t *count);
+
+/* -- changes that wait (store_changes.c)
+ * ------------------------------------------------------------------------------------------- */
+
+/* Keeps a change, in place of the one of its kind about the same device. HK_OVER_QUOTA above HK_CHANGES. */
+HK_CHECK enum hk_error hk_store_put_change(struct hk_txn *txn, const uint8_t *account,
+                                           const struct hk_change *change);
+/* HK_NOT_FOUND if there is none, or it was to be used until before `now`. */
+HK_CHECK enum hk_error hk_store_get_change(struct hk_txn *txn, const uint8_t *account,
+                                           enum hk_change_kind kind, const uint8_t *subject, uint64_t now,
+                                           struct hk_change *change);
+/* HK_NEEDS_APPROVAL unless such a change is due. */
+HK_CHECK enum hk_error hk_store_change_is_due(struct hk_txn *txn, const uint8_t *account,
+                                              enum hk_change_kind kind, const uint8_t *subject, uint64_t now);
+/* HK_NOT_FOUND if there was none. */
+HK_CHECK enum hk_error hk_store_drop_change(struct hk_txn *txn, const uint8_t *account,
+                                            enum hk_change_kind kind, const uint8_t *subject);
+/* All that may still be used; room for HK_CHANGES. */
+HK_CHECK enum hk_error hk_store_list_changes(struct hk_txn *txn, const uint8_t *account, uint64_t now,
+                                             struct hk_change *changes, size_t *count);
+HK_CHECK enum hk_error hk_store_set_role(struct hk_txn *txn, const uint8_t *serial, enum hk_role role);
 
 /* -- recovery sets (store_recovery.c)
  * ------------------------------------------------------------------------------------------- */

@@ -245,6 +245,12 @@ enum hk_error hk_store_set_suspended(struct hk_txn *txn, const uint8_t *serial, 
                                                   HK_B(serial, HK_ID_BYTES)));
 }
 
+enum hk_error hk_store_set_role(struct hk_txn *txn, const uint8_t *serial, enum hk_role role)
+{
+    return change_device(txn, "UPDATE devices SET role = ? WHERE serial = ?",
+                         HK_ARGS(HK_U(role), HK_B(serial, HK_ID_BYTES)));
+}
+
 /* -- revocation -- */
 
 enum hk_error hk_store_erase_device(struct hk_txn *txn, uint64_t number, int64_t slot)
@@ -291,6 +297,11 @@ enum hk_error hk_store_revoke_device(struct hk_txn *txn, const uint8_t *account,
         }
     }
     if (error != HK_OK && error != HK_UNKNOWN_DEVICE) {
+        return error;
+    }
+    error = hk_sql_run(txn, "DELETE FROM changes WHERE asker = ? OR subject = ?",
+                       HK_ARGS(HK_B(serial, HK_ID_BYTES), HK_B(serial, HK_ID_BYTES)));
+    if (error != HK_OK) {
         return error;
     }
     return hk_sql_run(

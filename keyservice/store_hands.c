@@ -187,17 +187,20 @@ enum hk_error hk_store_drop_hand(struct hk_txn *txn, uint64_t number)
                       HK_ARGS(HK_U(number)));
 }
 
-enum hk_error hk_store_missing_keys(struct hk_txn *txn, const struct hk_device *device,
+enum hk_error hk_store_missing_keys(struct hk_txn *txn, const struct hk_device *device, uint64_t now,
                                     uint8_t (*ids)[HK_ID_BYTES], size_t *count)
 {
     size_t found = 0;
     sqlite3_stmt *row;
-    enum hk_error error =
-        hk_sql_first(txn, &row,
-                     "SELECT k.id FROM devices d JOIN keys k ON k.account = d.account"
-                     " WHERE d.serial = ? AND k.purpose <> ? AND NOT EXISTS (SELECT 1 FROM halves h WHERE"
-                     " h.device = d.number AND h.epoch = d.epoch AND h.key = k.number) ORDER BY k.id LIMIT ?",
-                     HK_ARGS(HK_B(device->serial, HK_ID_BYTES), HK_U(HK_PURPOSE_ACCOUNT), HK_U(HK_KEYS_MAX)));
+    enum hk_error error = hk_sql_first(
+        txn, &row,
+        "SELECT k.id FROM devices d JOIN keys k ON k.account = d.account"
+        " WHERE d.serial = ? AND (k.purpose <> ? OR EXISTS (SELECT 1 FROM changes c WHERE c.account ="
+        " d.account AND c.kind = ? AND c.subject = d.serial AND c.due <= ? AND c.due + ? > ?))"
+        " AND NOT EXISTS (SELECT 1 FROM halves h WHERE"
+        " h.device = d.number AND h.epoch = d.epoch AND h.key = k.number) ORDER BY k.id LIMIT ?",
+        HK_ARGS(HK_B(device->serial, HK_ID_BYTES), HK_U(HK_PURPOSE_ACCOUNT), HK_U(HK_CHANGE_PROMOTE),
+                HK_U(now), HK_U(HK_CHANGE_USABLE), HK_U(now), HK_U(HK_KEYS_MAX)));
     if (error == HK_OK) {
         do {
             error = hk_column_blob(row, 0, ids[found++], HK_ID_BYTES);

@@ -79,6 +79,13 @@ static const char *const migrations[] = {
     "CREATE TABLE packets ("
     "  key INTEGER NOT NULL REFERENCES keys (number) ON DELETE CASCADE, set_id BLOB NOT NULL,"
     "  transcript BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (key, set_id)) WITHOUT ROWID;",
+
+    /* 6: changes that wait */
+    "CREATE TABLE changes ("
+    "  account INTEGER NOT NULL REFERENCES accounts (number) ON DELETE CASCADE, kind INTEGER NOT NULL,"
+    "  subject BLOB NOT NULL, asker BLOB NOT NULL, asked INTEGER NOT NULL, due INTEGER NOT NULL,"
+    "  PRIMARY KEY (account, kind, subject)) WITHOUT ROWID;"
+    "CREATE INDEX changes_by_asker ON changes (asker);",
 };
 
 unsigned hk_store_schema_version(void)

@@ -230,6 +230,11 @@ enum hk_sign_kind {
       B(HK_F_PACKETS) | B(HK_F_KEPT) | B(HK_F_PASSED) | B(HK_F_SEALED), 0, 0, 0)                             \
     X(HK_OP_RECOVER_FINISH, 57, "recover-finish", HK_STRANGER, B(HK_F_TRANSCRIPT) | B(HK_F_PROOFS), 0,       \
       B(HK_F_EPOCH) | B(HK_F_TAG), 0)                                                                        \
+    /* ---- slow changes: KIND is enum hk_change_kind, DEVICE whom it is about ---- */                       \
+    X(HK_OP_CHANGE_ASK, 58, "change-ask", HK_ADMIN, B(HK_F_KIND) | B(HK_F_DEVICE), 0, B(HK_F_EXPIRES), 0)    \
+    X(HK_OP_CHANGE_APPROVE, 59, "change-approve", HK_ADMIN, B(HK_F_KIND) | B(HK_F_DEVICE), 0, 0, 0)          \
+    X(HK_OP_CHANGE_CANCEL, 60, "change-cancel", HK_ADMIN, B(HK_F_KIND) | B(HK_F_DEVICE), 0, 0, 0)            \
+    X(HK_OP_CHANGES, 61, "changes", HK_ANY_DEVICE, 0, 0, B(HK_F_ROWS), 0)                                    \
     /* ---- keys for a device that joined before them: protocol/handover.h ---- */                           \
     /* RELAY: the device's deposit for the administrator DEVICE */                                           \
     X(HK_OP_HAND_OPEN, 50, "hand-open", HK_ANY_DEVICE, B(HK_F_DEVICE) | B(HK_F_RELAY), 0, 0, 0)              \

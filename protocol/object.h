@@ -201,6 +201,25 @@ HK_CHECK enum hk_error hk_leaf_decode(struct hk_leaf *out, const void *data, siz
 void hk_request_digest(uint8_t out[32], const uint8_t request_id[HK_ID_BYTES], const void *request,
                        size_t size);
 
+/* ---- a change that waits: a row of the `changes` answer ---- */
+enum hk_change_kind {
+    HK_CHANGE_PROMOTE = 1,  /* the device becomes an administrator's */
+    HK_CHANGE_REVOKE = 2,   /* the administrator's device is revoked */
+    HK_CHANGE_RECOVERY = 3, /* the device, which asked, may put another recovery set into the profile */
+};
+#define HK_CHANGE_SECONDS (72 * 3600)    /* unless another administrator approves */
+#define HK_CHANGE_USABLE (7 * 24 * 3600) /* so long after that it may be used */
+#define HK_CHANGES 16                    /* that wait for one account */
+struct hk_change {
+    enum hk_change_kind kind;
+    uint8_t subject[HK_ID_BYTES]; /* serial of the device that it is about */
+    uint8_t asker[HK_ID_BYTES];
+    uint64_t asked, due; /* seconds since 1970; due: from when on it may be done */
+};
+HK_CHECK enum hk_error hk_change_encode(const struct hk_change *change, uint8_t *out, size_t max,
+                                        size_t *size);
+HK_CHECK enum hk_error hk_change_decode(struct hk_change *out, const void *data, size_t size);
+
 /* ---- a row of the `status` answer ---- */
 struct hk_device_row {
     uint8_t serial[HK_ID_BYTES];

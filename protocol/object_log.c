@@ -191,3 +191,40 @@ enum hk_error hk_row_decode(struct hk_device_row *out, const void *data, size_t 
     }
     return error;
 }
+
+/* ---- changes that wait ---- */
+
+enum hk_error hk_change_encode(const struct hk_change *change, uint8_t *out, size_t max, size_t *size)
+{
+    struct hk_cbor_writer writer;
+    hk_cbor_writer_init(&writer, out, max);
+    hk_cbor_put_map(&writer, 5);
+    hk_put_uint_field(&writer, 1, change->kind);
+    hk_put_bytes_field(&writer, 2, change->subject, HK_ID_BYTES);
+    hk_put_bytes_field(&writer, 3, change->asker, HK_ID_BYTES);
+    hk_put_uint_field(&writer, 4, change->asked);
+    hk_put_uint_field(&writer, 5, change->due);
+    return hk_cbor_writer_finish(&writer, size);
+}
+
+enum hk_error hk_change_decode(struct hk_change *out, const void *data, size_t size)
+{
+    struct hk_cbor_reader reader;
+    struct hk_change read = {.asked = 0};
+    hk_cbor_reader_init(&reader, data, size);
+    struct hk_fields fields = hk_fields_begin(&reader, 5);
+    read.kind = (enum hk_change_kind)hk_fields_uint(&fields, 1, HK_CHANGE_RECOVERY);
+    hk_fields_fixed(&fields, 2, read.subject, HK_ID_BYTES);
+    hk_fields_fixed(&fields, 3, read.asker, HK_ID_BYTES);
+    read.asked = hk_fields_uint(&fields, 4, UINT64_MAX);
+    read.due = hk_fields_uint(&fields, 5, UINT64_MAX);
+    hk_fields_end(&fields);
+    enum hk_error error = hk_cbor_reader_finish(&reader);
+    if (error == HK_OK && (unsigned)read.kind < HK_CHANGE_PROMOTE) {
+        error = HK_BAD_ENCODING;
+    }
+    if (error == HK_OK) {
+        *out = read;
+    }
+    return error;
+}

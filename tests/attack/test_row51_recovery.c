@@ -237,6 +237,15 @@ static void a_profile_names_no_packet_but_those_that_are_stored(void **state)
     assert_int_equal(hk_test_put_profile(&attack.laptop, &attack.phone), HK_CONFLICT);
     hk_tried("a set of which nothing is stored");
     set.id[0] ^= 1;
+    assert_int_equal(hk_test_put_profile(&attack.laptop, &attack.phone), HK_NEEDS_APPROVAL);
+    hk_tried("at once, beside another device");
+    struct hk_message request, answer;
+    hk_test_request(&request, HK_OP_CHANGE_ASK, &attack.laptop);
+    hk_message_set_u64(&request, HK_F_KIND, HK_CHANGE_RECOVERY);
+    hk_message_set_bytes(&request, HK_F_DEVICE, attack.laptop.serial, HK_ID_BYTES);
+    assert_int_equal(hk_test_call(&attack.laptop, &request, &answer), HK_OK);
+    assert_int_equal(hk_test_put_profile(&attack.laptop, &attack.phone), HK_NEEDS_APPROVAL);
+    hk_view_let_time_pass(&attack.service);
     assert_int_equal(hk_test_put_profile(&attack.laptop, &attack.phone), HK_OK);
     fetch_profile();
 }

@@ -19,6 +19,7 @@
 #include "tests/support/cddl.h"
 #include "tests/support/client.h"
 #include "tests/support/halfkey_join.h"
+#include "tests/support/store_view.h"
 
 static struct hk_test_service service;
 static char laptop[96], phone[96], tablet[96], traffic[96], path[4][128];
@@ -104,6 +105,14 @@ static void play(void)
     assert_int_equal(run.status, 0);
     HALFKEY_AT(0, laptop, "encrypt", "--key", "mail", path[0], "-o", path[1]);
     use(laptop);
+    char shares[3][192], newcomer[160], folder[160];
+    snprintf(folder, sizeof(folder), "%s/shares", service.directory);
+    snprintf(newcomer, sizeof(newcomer), "%s/newcomer", service.directory);
+    for (int i = 0; i < 3; i++) {
+        snprintf(shares[i], sizeof(shares[i]), "%s/share-%d.txt", folder, i + 1);
+    }
+    assert_int_equal(mkdir(newcomer, 0700), 0);
+    HALFKEY_AT(0, laptop, "recovery", "create", "--threshold", "2", "--shares", "3", "--out", folder);
     HALFKEY_AT(0, laptop, "refresh");
     join(phone, "phone");
     join(tablet, "tablet");
@@ -119,19 +128,19 @@ static void play(void)
     HALFKEY_AT(0, laptop, "log", "--verify");
     HALFKEY_AT(0, phone, "log");
     HALFKEY_AT(0, laptop, "device", "list");
+    HALFKEY_AT(5, laptop, "device", "promote", "tablet");
+    hk_view_let_time_pass(&service);
+    HALFKEY_AT(0, laptop, "device", "promote", "tablet");
+    HALFKEY_AT(0, tablet, "refresh");
+    HALFKEY_AT(5, tablet, "device", "promote", "phone");
+    HALFKEY_AT(0, laptop, "changes");
+    HALFKEY_AT(0, laptop, "changes", "approve", "promote", "phone");
+    HALFKEY_AT(0, laptop, "changes", "cancel", "promote", "phone");
     HALFKEY_AT(0, laptop, "device", "revoke", "phone");
     halfkey_run(&run, phone, NULL, (const char *const[]){"refresh", NULL});
     assert_int_equal(run.status, 4);
     use(tablet);
     use(laptop);
-    char shares[3][192], newcomer[160], folder[160];
-    snprintf(folder, sizeof(folder), "%s/shares", service.directory);
-    snprintf(newcomer, sizeof(newcomer), "%s/newcomer", service.directory);
-    for (int i = 0; i < 3; i++) {
-        snprintf(shares[i], sizeof(shares[i]), "%s/share-%d.txt", folder, i + 1);
-    }
-    assert_int_equal(mkdir(newcomer, 0700), 0);
-    HALFKEY_AT(0, laptop, "recovery", "create", "--threshold", "2", "--shares", "3", "--out", folder);
     HALFKEY_AT(0, laptop, "key", "rotate", "git");
     HALFKEY_AT(0, laptop, "key", "delete", "old", "--yes");
     HALFKEY_AT(0, newcomer, "recover", "--service", service.line, "--device", "desk", "--no-passphrase",
@@ -194,7 +203,8 @@ static void play_the_rest(void)
 /* ---- what was seen, held against the description ---- */
 
 struct seen {
-    unsigned requests[64], answers[64], refusals, records, certificates, profiles, rows, leaves;
+    unsigned requests[64], answers[64], refusals, records, certificates, profiles, rows, leaves, changes,
+        packets;
     struct {
         uint8_t id[HK_ID_BYTES];
         uint64_t op;
@@ -240,7 +250,10 @@ static void check_objects(struct seen *seen, const struct hk_message *message)
     if (hk_message_has(message, HK_F_PROFILE)) {
         check_signed("account-profile", &message->value[HK_F_PROFILE], &seen->profiles);
     }
-    check_list("device-row", &message->value[HK_F_ROWS], &seen->rows);
+    bool is_status = hk_message_has(message, HK_F_KEYS); /* else it answers `changes` */
+    check_list(is_status ? "device-row" : "change-row", &message->value[HK_F_ROWS],
+               is_status ? &seen->rows : &seen->changes);
+    check_list("recovery-packet", &message->value[HK_F_PACKETS], &seen->packets);
     check_list("log-leaf", &message->value[HK_F_LEAVES], &seen->leaves);
 }
 
@@ -312,7 +325,7 @@ static void every_request_and_answer_of_a_life_is_as_described(void **state)
         }
     }
     assert_true(seen.refusals > 0 && seen.records > 0 && seen.certificates > 0 && seen.profiles > 0 &&
-                seen.rows > 0 && seen.leaves > 0);
+                seen.rows > 0 && seen.changes > 0 && seen.packets > 0 && seen.leaves > 0);
 }
 
 /* That the comparison can fail: under another rule, cut short, with a field more. */

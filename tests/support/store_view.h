@@ -23,4 +23,7 @@ void hk_view_each_leaf(const struct hk_test_service *service, const uint8_t acco
 /* The one number that a query gives. */
 int64_t hk_view_number(const struct hk_test_service *service, const char *query);
 
+/* Makes every change that waits due now, as 72 hours would. */
+void hk_view_let_time_pass(const struct hk_test_service *service);
+
 #endif
