@@ -257,8 +257,7 @@ enum hk_error hk_core_refresh(struct hk_core *core)
     if (error != HK_OK && core->state->refresh.stage != HK_REFRESH_NONE) {
         atomic_store(&core->unsettled, true); /* nothing else is sent before it is gone on with */
     }
-    if (error == HK_OK && atomic_exchange(&core->hand_waits, false) &&
-        see_to_hands(core, true) != HK_OK) {
+    if (error == HK_OK && atomic_exchange(&core->hand_waits, false) && see_to_hands(core, true) != HK_OK) {
         atomic_store(&core->hand_waits, true);
     }
     return error == HK_AGAIN ? HK_BUSY : error;
