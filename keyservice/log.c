@@ -11,13 +11,23 @@ struct tree {
     uint64_t account, generation;
 };
 
+/* The nodes that a leaf completes, level 1 first: they are stored beside it. */
+struct completed {
+    size_t size;
+    uint8_t nodes[HK_MERKLE_LEVELS * HK_MERKLE_BYTES];
+};
+
 /* Level 0 is not stored: a leaf's hash is made from the leaf when somebody asks. */
-static enum hk_error write_node(void *context, unsigned level, uint64_t index,
-                                const uint8_t node[HK_MERKLE_BYTES])
+static enum hk_error take_node(void *context, unsigned level, uint64_t index,
+                               const uint8_t node[HK_MERKLE_BYTES])
 {
-    struct tree *tree = context;
-    return level == 0 ? HK_OK
-                      : hk_store_log_put_node(tree->txn, tree->account, tree->generation, level, index, node);
+    struct completed *completed = context;
+    (void)index;
+    if (level != 0) {
+        memcpy(completed->nodes + completed->size, node, HK_MERKLE_BYTES);
+        completed->size += HK_MERKLE_BYTES;
+    }
+    return HK_OK;
 }
 
 static enum hk_error read_node(void *context, unsigned level, uint64_t index, uint8_t out[HK_MERKLE_BYTES])
@@ -42,14 +52,14 @@ static enum hk_error append_to(struct hk_txn *txn, struct hk_log_row *row, const
         return HK_TOO_LARGE;
     }
     uint64_t index = row->frontier.size;
-    enum hk_error error = hk_store_log_put_leaf(txn, row->account, row->generation, index, leaf, size);
-    if (error != HK_OK) {
-        return error == HK_CONFLICT ? HK_INTERNAL : error;
-    }
     uint8_t hash[HK_MERKLE_BYTES];
+    struct completed completed = {.size = 0};
     hk_merkle_leaf(hash, leaf, size);
-    struct tree tree = {txn, row->account, row->generation};
-    error = hk_frontier_append(&row->frontier, hash, write_node, &tree);
+    enum hk_error error = hk_frontier_append(&row->frontier, hash, take_node, &completed);
+    if (error == HK_OK) {
+        error = hk_store_log_put_leaf(txn, row->account, row->generation, index, leaf, size, completed.nodes,
+                                      completed.size);
+    }
     return error == HK_CONFLICT ? HK_INTERNAL : error;
 }
 

@@ -84,10 +84,11 @@ enum hk_error hk_store_log_put(struct hk_txn *txn, const struct hk_log_row *row)
 }
 
 enum hk_error hk_store_log_put_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation, uint64_t index,
-                                    const void *leaf, size_t size)
+                                    const void *leaf, size_t size, const void *nodes, size_t nodes_size)
 {
-    return hk_sql_run(txn, "INSERT INTO leaves (account, generation, n, leaf) VALUES (?, ?, ?, ?)",
-                      HK_ARGS(HK_U(account), HK_U(generation), HK_U(index), HK_B(leaf, size)));
+    return hk_sql_run(txn, "INSERT INTO leaves (account, generation, n, leaf, nodes) VALUES (?, ?, ?, ?, ?)",
+                      HK_ARGS(HK_U(account), HK_U(generation), HK_U(index), HK_B(leaf, size),
+                              nodes_size == 0 ? HK_N : HK_B(nodes, nodes_size)));
 }
 
 enum hk_error hk_store_log_get_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation, uint64_t index,
@@ -98,21 +99,26 @@ enum hk_error hk_store_log_get_leaf(struct hk_txn *txn, uint64_t account, uint64
                        HK_ARGS(HK_U(account), HK_U(generation), HK_U(index)));
 }
 
-enum hk_error hk_store_log_put_node(struct hk_txn *txn, uint64_t account, uint64_t generation, unsigned level,
-                                    uint64_t index, const uint8_t *node)
-{
-    return hk_sql_run(
-        txn, "INSERT INTO nodes (account, generation, level, n, hash) VALUES (?, ?, ?, ?, ?)",
-        HK_ARGS(HK_U(account), HK_U(generation), HK_U(level), HK_U(index), HK_B(node, HK_MERKLE_BYTES)));
-}
-
 enum hk_error hk_store_log_get_node(struct hk_txn *txn, uint64_t account, uint64_t generation, unsigned level,
                                     uint64_t index, uint8_t *node)
 {
-    size_t size;
+    uint8_t nodes[HK_MERKLE_LEVELS * HK_MERKLE_BYTES];
+    size_t size = 0;
+    uint64_t leaf = ((index + 1) << level) - 1; /* the last below it */
     enum hk_error error =
-        hk_sql_blob(txn, node, HK_MERKLE_BYTES, &size,
-                    "SELECT hash FROM nodes WHERE account = ? AND generation = ? AND level = ? AND n = ?",
-                    HK_ARGS(HK_U(account), HK_U(generation), HK_U(level), HK_U(index)));
+        hk_sql_blob(txn, nodes, sizeof nodes, &size,
+                    "SELECT nodes FROM leaves WHERE account = ? AND generation = ? AND n = ?",
+                    HK_ARGS(HK_U(account), HK_U(generation), HK_U(leaf)));
+    if (error == HK_OK && size >= level * HK_MERKLE_BYTES) {
+        memcpy(node, nodes + (level - 1) * HK_MERKLE_BYTES, HK_MERKLE_BYTES);
+        return HK_OK;
+    }
+    if (error != HK_NOT_FOUND) {
+        return error != HK_OK ? error : HK_INTERNAL;
+    }
+    /* written by a version that kept them in a table of their own */
+    error = hk_sql_blob(txn, node, HK_MERKLE_BYTES, &size,
+                        "SELECT hash FROM nodes WHERE account = ? AND generation = ? AND level = ? AND n = ?",
+                        HK_ARGS(HK_U(account), HK_U(generation), HK_U(level), HK_U(index)));
     return error == HK_OK && size != HK_MERKLE_BYTES ? HK_INTERNAL : error;
 }

@@ -95,12 +95,13 @@ HK_CHECK enum hk_error hk_store_log_size(struct hk_txn *txn, const uint8_t *acco
 struct hk_log_row *hk_store_uses_log(struct hk_txn *txn, const uint8_t *account) HK_CHECK;
 /* Stores the row, a new one for a generation that has none. */
 HK_CHECK enum hk_error hk_store_log_put(struct hk_txn *txn, const struct hk_log_row *row);
+/* With the nodes that the leaf completes, level 1 first. */
 HK_CHECK enum hk_error hk_store_log_put_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation,
-                                             uint64_t index, const void *leaf, size_t size);
+                                             uint64_t index, const void *leaf, size_t size, const void *nodes,
+                                             size_t nodes_size);
 HK_CHECK enum hk_error hk_store_log_get_leaf(struct hk_txn *txn, uint64_t account, uint64_t generation,
                                              uint64_t index, uint8_t *leaf, size_t max, size_t *size);
-HK_CHECK enum hk_error hk_store_log_put_node(struct hk_txn *txn, uint64_t account, uint64_t generation,
-                                             unsigned level, uint64_t index, const uint8_t *node);
+/* A node above the leaves. HK_NOT_FOUND if there is none yet. */
 HK_CHECK enum hk_error hk_store_log_get_node(struct hk_txn *txn, uint64_t account, uint64_t generation,
                                              unsigned level, uint64_t index, uint8_t *node);
 

@@ -86,6 +86,9 @@ static const char *const migrations[] = {
     "  subject BLOB NOT NULL, asker BLOB NOT NULL, asked INTEGER NOT NULL, due INTEGER NOT NULL,"
     "  PRIMARY KEY (account, kind, subject)) WITHOUT ROWID;"
     "CREATE INDEX changes_by_asker ON changes (asker);",
+
+    /* 7: the log's nodes beside the leaf that completes them; what is in the table of nodes is still read */
+    "ALTER TABLE leaves ADD COLUMN nodes BLOB;",
 };
 
 unsigned hk_store_schema_version(void)

@@ -88,7 +88,8 @@ static void use_done(struct hk_entry *entry, enum hk_error outcome)
 {
     struct use *use = (struct use *)entry;
     use->outcome = outcome;
-    use->order = atomic_fetch_add(&finished, 1);
+    use->order = atomic_load(&finished); /* the writer's thread alone counts */
+    (void)atomic_fetch_add(&finished, 1);
 }
 
 static enum hk_error revoke_apply(struct hk_entry *entry, struct hk_txn *txn)
