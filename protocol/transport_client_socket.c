@@ -28,6 +28,8 @@ struct waiter {
     uint32_t id;
     uint8_t *answer;
     size_t max, size;
+    bool sent;      /* `answer`, which may be the request, is free */
+    uint8_t *early; /* an answer that was here before that was known */
     bool done;
     enum hk_error error;
 };
@@ -266,8 +268,11 @@ static void deliver_locked(struct connection *connection, uint32_t id, const uin
         if (at->id == id && !at->done) {
             at->done = true;
             at->error = size <= at->max ? HK_OK : HK_TOO_LARGE;
-            if (size <= at->max) {
-                memcpy(at->answer, frame, size);
+            if (at->error == HK_OK && !at->sent && (at->early = malloc(size + 1)) == NULL) {
+                at->error = HK_NO_MEMORY;
+            }
+            if (at->error == HK_OK) {
+                memcpy(at->sent ? at->answer : at->early, frame, size);
                 at->size = size;
             }
             return;
@@ -366,6 +371,9 @@ static enum hk_error exchange_locked(struct hk_socket_endpoint *endpoint, struct
     pthread_mutex_unlock(&endpoint->lock);
     enum hk_error error = HK_CUT_REQUEST();
     bool lost = error == HK_OK && !send_request(endpoint, connection, call, waiter.id, deadline);
+    pthread_mutex_lock(&endpoint->lock);
+    waiter.sent = true;
+    pthread_mutex_unlock(&endpoint->lock);
     if (error == HK_OK) {
         error = lost ? HK_UNREACHABLE : HK_CUT_SENT();
     }
@@ -385,7 +393,11 @@ static enum hk_error exchange_locked(struct hk_socket_endpoint *endpoint, struct
     forget_locked(connection, &waiter);
     if (error == HK_OK) {
         *call->answer_size = waiter.size;
+        if (waiter.early != NULL) {
+            memcpy(call->answer, waiter.early, waiter.size);
+        }
     }
+    free(waiter.early);
     return error;
 }
 
