@@ -4,6 +4,7 @@
 #define HALFKEY_DEVICE_RECOVERY_SET_H
 
 #include "device/agent_core.h"
+#include "device/holder.h"
 #include "protocol/recovery.h"
 
 #define HK_RECOVERY_SET_NAME "recovery.set" /* in the state folder: public, and sealed to the holders */
@@ -21,5 +22,12 @@ HK_CHECK enum hk_error hk_recovery_keep(struct hk_core *core, struct hk_link *li
 
 /* The same for this device's own profile; an error is no reason to stop. */
 void hk_recovery_keep_own(struct hk_core *core);
+
+/* Reads the set in the state folder; hk_holder_set_read's errors, HK_IO. */
+HK_CHECK enum hk_error hk_recovery_read_kept(struct hk_core *core, struct hk_holder_set **set);
+
+/* For the operations of `recover`: opens the state file, if there is one (*exists), with the request's
+ * passphrase. */
+HK_CHECK enum hk_error hk_recover_reopen(struct hk_op_call *call, bool *exists);
 
 #endif

@@ -1,4 +1,4 @@
-/* Row 51: a recovery set dealt wrongly, and an account asked for by whom it is not: too few shares, holders
+/* Row 53: a recovery set dealt wrongly, and an account asked for by whom it is not: too few shares, holders
  * that lie, packets and profiles of others, runs that are begun twice, finished by another or without the
  * account's key. */
 
@@ -546,5 +546,5 @@ int main(void)
         cmocka_unit_test(a_run_is_finished_by_who_began_it),
         cmocka_unit_test(t_shares_end_every_other_device),
     };
-    return HK_ATTACK_ROW_IN(51, tests, set_up, tear_down);
+    return HK_ATTACK_ROW_IN(53, tests, set_up, tear_down);
 }
