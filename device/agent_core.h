@@ -177,8 +177,9 @@ HK_CHECK enum hk_error hk_core_refresh(struct hk_core *core);
 /* Hands over what other devices lack (op_hand_over.c): the device with this serial, or, if it is NULL, every
  * other one of the profile, and then one that cannot be served keeps no other from it. *keys, which may be
  * NULL, is how many keys wait for it then. This device's halves are refreshed at the end if anything was
- * dealt. HK_UNKNOWN_RUN: the device has left no deposit since its last hand-over or refresh; HK_BAD_PROOF: it
- * has halves, and what asks in its name does not prove one. Gate alone. */
+ * dealt. HK_LOCKED while an enrolment is open; HK_UNKNOWN_RUN: the device has left no deposit since its last
+ * hand-over or refresh; HK_BAD_PROOF: it has halves, and what asks in its name does not prove one. Gate
+ * alone. */
 HK_CHECK enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, size_t *keys);
 
 /* Comes for keys that wait for this device, confirms them, and leaves a new deposit (op_hand_take.c). *taken,

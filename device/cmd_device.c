@@ -391,7 +391,14 @@ int hk_cmd_device_update(const struct hk_call *call)
         status = hk_console_ask(&console);
     }
     unsigned long long keys = status ? 0 : hk_agent_u64(hk_console_answer(&console), HK_A_COUNT);
-    if (!status && keys == 0)
+    if (!status && call->json) {
+        struct hk_json json;
+        hk_json_start(&json, stdout);
+        hk_json_map(&json, NULL);
+        hk_json_text(&json, "device", call->arguments[0]);
+        hk_json_number(&json, "waiting", keys);
+        hk_json_end_map(&json);
+    } else if (!status && keys == 0)
         printf("'%s' has all keys.\n", call->arguments[0]);
     else if (!status)
         printf("%llu key%s wait%s for '%s': it gets what waits with its next command.\n", keys,

@@ -147,7 +147,7 @@ const struct hk_command hk_commands[] = {
      hk_cmd_device_suspend, .agent = true},
     {"device resume", "NAME", 1, 1, "Let a suspended device go on.", hk_cmd_device_resume, .agent = true},
     {"device update", "NAME", 1, 1, "Hand over the keys that a device lacks, now; it happens by itself.",
-     hk_cmd_device_update, .agent = true},
+     hk_cmd_device_update, .json = true, .agent = true},
     {"device promote", "NAME", 1, 1,
      "Make a device an administrator's; it waits, unless another one approves.", hk_cmd_device_promote,
      .agent = true},

@@ -227,11 +227,15 @@ static enum hk_error hand_to(struct hk_core *core, const struct hk_profile_devic
 static bool is_about_the_service(enum hk_error error)
 {
     return error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_NO_MEMORY || error == HK_IO ||
-           error == HK_BUSY || error == HK_OVER_QUOTA || error == HK_LOG_FORKED || error == HK_REVOKED;
+           error == HK_BUSY || error == HK_OVER_QUOTA || error == HK_LOG_FORKED || error == HK_STALE_EPOCH ||
+           error == HK_ROLLED_BACK;
 }
 
 enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, size_t *keys)
 {
+    if (core->state->enrolment.open) {
+        return HK_LOCKED; /* it uses this device's pairs, which a hand-over ends by refreshing */
+    }
     struct hk_profile *profile = malloc(sizeof(*profile));
     enum hk_error error = profile != NULL ? hk_state_profile(core->state, profile) : HK_NO_MEMORY;
     size_t waiting = 0;
@@ -256,10 +260,13 @@ enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, siz
     return error;
 }
 
+/* A stale copy is told once that it is one, and suspended then: the first answer is the one that its user has to
+ * see. */
 bool hk_hand_ends(enum hk_error error)
 {
     return error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_IO || error == HK_NO_MEMORY ||
-           error == HK_STALE_EPOCH || error == HK_SUSPENDED || error == HK_REVOKED;
+           error == HK_STALE_EPOCH || error == HK_ROLLED_BACK || error == HK_SUSPENDED ||
+           error == HK_REVOKED || error == HK_LOG_FORKED || error == HK_NEEDS_APPROVAL;
 }
 
 /* Both sides, after an unlock and whenever the log has told of something. What cannot be done now keeps no
@@ -285,7 +292,8 @@ enum hk_error hk_resume_hands(struct hk_core *core)
             atomic_store(&core->hand_waits, true);
         }
     }
-    return hk_hand_ends(error) ? error : HK_OK;
+    bool is_about_others = core->state->role == HK_ROLE_ADMIN && !is_about_the_service(error);
+    return is_about_others || !hk_hand_ends(error) ? HK_OK : error;
 }
 
 /* ---- device update ---- */

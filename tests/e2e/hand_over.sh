@@ -68,6 +68,7 @@ laptop key create away --suite ed25519 >"$DIR/out" 2>"$DIR/err"; says "a key is 
 laptop device update phone >"$DIR/out" 2>"$DIR/err" && grep -q "1 key waits for 'phone'" "$DIR/out"; says "it waits for the phone" $?
 laptop key create away-too --suite x25519 >"$DIR/out" 2>"$DIR/err"; says "and another one" $?
 laptop device update phone >"$DIR/out" 2>"$DIR/err" && grep -q "2 keys wait for 'phone'" "$DIR/out"; says "both wait" $?
+[ "$(laptop device update phone --json 2>"$DIR/err" | jq -r '.device + ":" + (.waiting | tostring)')" = phone:2 ]; says "as JSON too" $?
 laptop agent --stop >/dev/null 2>&1
 kill "$service"; wait "$service" 2>/dev/null; serve "tcp://127.0.0.1:${address##*:}"
 phone >"$DIR/out" 2>"$DIR/err"; says "the phone comes back" $?
