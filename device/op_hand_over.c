@@ -228,7 +228,7 @@ static bool is_about_the_service(enum hk_error error)
 {
     return error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_NO_MEMORY || error == HK_IO ||
            error == HK_BUSY || error == HK_OVER_QUOTA || error == HK_LOG_FORKED || error == HK_STALE_EPOCH ||
-           error == HK_ROLLED_BACK;
+           error == HK_ROLLED_BACK || error == HK_NEEDS_APPROVAL;
 }
 
 enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, size_t *keys)
@@ -260,13 +260,11 @@ enum hk_error hk_core_hand_over(struct hk_core *core, const uint8_t *serial, siz
     return error;
 }
 
-/* A stale copy is told once that it is one, and suspended then: the first answer is the one that its user has to
- * see. */
+/* Not what a look at the log finds: `log accept` has to come through. */
 bool hk_hand_ends(enum hk_error error)
 {
     return error == HK_UNREACHABLE || error == HK_TIMEOUT || error == HK_IO || error == HK_NO_MEMORY ||
-           error == HK_STALE_EPOCH || error == HK_ROLLED_BACK || error == HK_SUSPENDED ||
-           error == HK_REVOKED || error == HK_LOG_FORKED || error == HK_NEEDS_APPROVAL;
+           error == HK_STALE_EPOCH || error == HK_ROLLED_BACK || error == HK_SUSPENDED || error == HK_REVOKED;
 }
 
 /* Both sides, after an unlock and whenever the log has told of something. What cannot be done now keeps no
@@ -292,8 +290,7 @@ enum hk_error hk_resume_hands(struct hk_core *core)
             atomic_store(&core->hand_waits, true);
         }
     }
-    bool is_about_others = core->state->role == HK_ROLE_ADMIN && !is_about_the_service(error);
-    return is_about_others || !hk_hand_ends(error) ? HK_OK : error;
+    return hk_hand_ends(error) ? error : HK_OK;
 }
 
 /* ---- device update ---- */
