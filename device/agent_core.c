@@ -40,7 +40,7 @@ bool hk_op_is_online(const struct hk_op_call *call)
 {
     const struct hk_state *state = call->core->state;
     uint64_t online = hk_agent_u64(call->request, HK_A_ONLINE);
-    return online == 1 || (online == 2 && state != NULL && state->role != HK_ROLE_ADMIN);
+    return online == 1 || (online == 2 && state != NULL && hk_state_is_handed_keys(state));
 }
 
 enum hk_error hk_op_no_key(struct hk_op_call *call, const char *name)

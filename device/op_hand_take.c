@@ -321,6 +321,9 @@ static enum hk_error activate(struct hk_core *core, struct taking *taking)
         hk_wipe(&key->ecdsa, sizeof(key->ecdsa));
     }
     hk_wipe(&state->hand, sizeof(state->hand));
+    if (state->role == HK_ROLE_ADMIN) {
+        atomic_store(&core->hands_due, true); /* others may have left their deposit with this device */
+    }
     return hk_core_save(core, "hand.active");
 }
 

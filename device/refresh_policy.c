@@ -44,7 +44,7 @@ static bool is_forgotten(struct hk_core *core)
 static bool is_curious(struct hk_core *core)
 {
     return !atomic_load(&core->unsettled) && core->state->phase == HK_PHASE_ACTIVE &&
-           core->state->role != HK_ROLE_ADMIN && core->state->refresh.stage == HK_REFRESH_NONE &&
+           hk_state_is_handed_keys(core->state) && core->state->refresh.stage == HK_REFRESH_NONE &&
            now_awake() - atomic_load(&core->looked) >= LOOK_SECONDS &&
            now_awake() - atomic_load(&core->last_command) >= UNSETTLED_SECONDS;
 }

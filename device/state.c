@@ -101,6 +101,11 @@ void hk_state_remove_key(struct hk_state *state, struct hk_state_key *key)
 
 /* ---- certificates ---- */
 
+bool hk_state_is_handed_keys(const struct hk_state *state)
+{
+    return state->role != HK_ROLE_ADMIN || state->hand.stage != HK_HAND_NONE;
+}
+
 bool hk_state_is_holder(const struct hk_state *state, const uint8_t serial[HK_ID_BYTES])
 {
     for (size_t i = 0; i < state->holder_count; i++) {

@@ -220,6 +220,10 @@ struct hk_state_key *hk_state_add_key(struct hk_state *state, const uint8_t id[H
 /* Wipes a key and closes the gap. */
 void hk_state_remove_key(struct hk_state *state, struct hk_state_key *key);
 
+/* Whether this device is handed keys by another one: it is no administrator, or has left a deposit with one.
+ */
+bool hk_state_is_handed_keys(const struct hk_state *state) HK_CHECK;
+
 /* Whether a device is known to have halves; and that it is. The list is of devices that come and go: when it
  * is full the oldest is forgotten. */
 bool hk_state_is_holder(const struct hk_state *state, const uint8_t serial[HK_ID_BYTES]) HK_CHECK;
