@@ -80,9 +80,16 @@ bool hk_big_fits(const hk_limb *a, size_t limbs, size_t bits)
     return above == 0;
 }
 
+hk_limb hk_big_mask(bool flag)
+{
+    volatile hk_limb mask =
+        (hk_limb)0 - (hk_limb)flag; /* clang makes a branch of a mask that it sees through */
+    return mask;
+}
+
 void hk_big_select(hk_limb *out, bool flag, const hk_limb *a, const hk_limb *b, size_t limbs)
 {
-    hk_limb mask = (hk_limb)0 - (hk_limb)flag;
+    hk_limb mask = hk_big_mask(flag);
     for (size_t i = 0; i < limbs; i++) {
         out[i] = (a[i] & mask) | (b[i] & ~mask);
     }

@@ -39,6 +39,8 @@ bool hk_big_less(const hk_limb *a, const hk_limb *b, size_t limbs) HK_CHECK;
 bool hk_big_is_zero(const hk_limb *a, size_t limbs) HK_CHECK;
 /* True if a < 2^bits. */
 bool hk_big_fits(const hk_limb *a, size_t limbs, size_t bits) HK_CHECK;
+/* All ones if `flag`, else zero, for a choice without a branch: nothing that a compiler can see through. */
+hk_limb hk_big_mask(bool flag) HK_CHECK;
 /* out = flag ? a : b. */
 void hk_big_select(hk_limb *out, bool flag, const hk_limb *a, const hk_limb *b, size_t limbs);
 

@@ -11,6 +11,8 @@
 #include <secp256k1_preallocated.h>
 #include <string.h>
 
+#include "crypto/bigint.h"
+
 #define SIZE HK_SECP256K1_SCALAR_BYTES
 #define FULL 65 /* sign byte, x, y */
 #define LIMBS 4
@@ -141,7 +143,7 @@ void hk_secp256k1_negate_if(struct hk_scalar *out, const struct hk_scalar *a, bo
     struct hk_scalar zero = {{0}}, negated;
     HK_WIPE_AT_EXIT(negated);
     scalar_sub(&negated, &zero, a);
-    uint8_t mask = (uint8_t)(0 - (unsigned)negate);
+    uint8_t mask = (uint8_t)hk_big_mask(negate);
     for (size_t i = 0; i < sizeof(out->bytes); i++) {
         out->bytes[i] = (uint8_t)((negated.bytes[i] & mask) | (a->bytes[i] & ~mask));
     }
