@@ -12,10 +12,11 @@ enum hk_error hk_hand_target(struct hk_job *job, struct hk_txn *txn, struct hk_d
     }
     bool is_other = memcmp(target->account, job->device.account, HK_ACCOUNT_BYTES) == 0 &&
                     memcmp(target->serial, job->device.serial, HK_ID_BYTES) != 0;
-    return !is_other                              ? HK_UNKNOWN_DEVICE
-           : target->state == HK_STATUS_ACTIVE    ? HK_OK
-           : target->state == HK_STATUS_SUSPENDED ? HK_SUSPENDED
-                                                  : HK_REVOKED;
+    return !is_other                           ? HK_UNKNOWN_DEVICE
+           : target->state == HK_STATUS_ACTIVE ? HK_OK
+           : target->state == HK_STATUS_SUSPENDED
+               ? HK_SUSPENDED
+               : HK_UNKNOWN_DEVICE; /* HK_REVOKED would be said of who asks */
 }
 
 enum hk_error hk_hand_deposit_of(struct hk_job *job, struct hk_txn *txn, const struct hk_device *target,
