@@ -227,7 +227,8 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
     bool changed; /* another administrator's: it lists the device, and will not be taken once that is marked
                      here */
     enum hk_error error = hk_core_follow_profile(core, &changed);
-    if (error == HK_OK || error == HK_CONFLICT) {
+    /* A service that cannot be reached, or says no, does not keep a device from being given up. */
+    if (error != HK_NO_MEMORY && error != HK_IO) {
         error = find_device(call, name, &certificate);
     }
     if (error != HK_OK) {
