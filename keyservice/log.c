@@ -204,7 +204,7 @@ enum hk_error hk_log_holds(struct hk_txn *txn, const uint8_t *account, const str
     uint8_t hashes[HK_MERKLE_PROOF_MAX][32];
     struct hk_bytes proof[HK_MERKLE_PROOF_MAX];
     struct hk_log_head own;
-    size_t count;
+    size_t count = 0;
     enum hk_error error = hk_log_read_head(txn, account, &own);
     if (error != HK_OK || head->generation != own.generation) {
         return error != HK_OK || head->generation < own.generation ? error : HK_LOG_FORKED;

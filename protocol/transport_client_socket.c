@@ -353,10 +353,12 @@ static enum hk_error wait_locked(struct hk_socket_endpoint *endpoint, struct con
 static void forget_locked(struct connection *connection, const struct waiter *waiter)
 {
     struct waiter **at = &connection->waiters;
-    while (*at != waiter) {
+    while (*at != NULL && *at != waiter) {
         at = &(*at)->next;
     }
-    *at = waiter->next;
+    if (*at != NULL) {
+        *at = waiter->next;
+    }
 }
 
 /* The call waits from before it is sent on: another thread may read its answer at once. */

@@ -53,7 +53,7 @@ static bool split(struct place *place, const char *url)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         return 0;
@@ -184,7 +184,7 @@ void hk_listen_close(struct hk_listening *listening)
 int hk_listen_accept(const struct hk_listening *listening, struct hk_peer *peer)
 {
     const int yes = 1;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     int fd = accept4(listening->fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
