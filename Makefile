@@ -48,7 +48,7 @@ attack_tests := $(patsubst tests/%.c,$(BUILD)/test/%,$(attack_c))
 replays      := $(patsubst tests/fuzz/%.c,$(BUILD)/test/replay/%,$(fuzz_c))
 seam_programs := $(patsubst $(BUILD)/%,$(BUILD)/test/%,$(filter %/halfkeyd %/halfkey,$(programs)))
 
-.PHONY: all tests deps demo check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz fuzzers \
+.PHONY: all tests deps demo demo-account check unit vectors attack e2e layering lint format asan tsan valgrind ctcheck fuzz fuzzers \
         soak mutants bench bench-growth cover install deb clean
 all: $(programs)
 tests: all $(BUILD)/test/clock.so $(unit_tests) $(attack_tests) $(seam_programs) $(BUILD)/test/ctcheck $(replays)
@@ -116,6 +116,9 @@ deps:
 demo: deps
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/demo
+demo-account: deps
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/demo-account
 check: deps
 	@$(MAKE) --no-print-directory -s -j2 tests
 	@BUILD=$(BUILD) VECTORS=$(VECTORS) tests/check
