@@ -47,7 +47,7 @@ struct ct_row {
 
 /* Ended by a row without a name. */
 extern const struct ct_row ct_rows_self[], ct_rows_shares[], ct_rows_agreement[], ct_rows_channel[],
-    ct_rows_device[], ct_rows_ecdsa[];
+    ct_rows_device[], ct_rows_ecdsa[], ct_rows_recovery[];
 
 /* What hk_random gives: random, and marked. */
 void ct_secret_random(void *out, size_t size);

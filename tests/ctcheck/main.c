@@ -73,6 +73,7 @@ int main(void)
     run_table(ct_rows_channel, false);
     run_table(ct_rows_device, false);
     run_table(ct_rows_ecdsa, false);
+    run_table(ct_rows_recovery, false);
     printf("%u passed, %u failed\n", passed, failed);
     return failed != 0;
 }
