@@ -168,16 +168,35 @@ static void one_for_another_service_is_not_taken(void **unused)
 static void one_with_a_device_that_is_revoked_is_not_taken(void **unused)
 {
     (void)unused;
-    assert_int_equal(hk_state_keep_certificate(device, profile.devices[0].serial, "certificate", 11, NULL),
-                     HK_OK);
     next();
     sign();
     assert_int_equal(take(), HK_OK);
+    assert_int_equal(hk_state_keep_certificate(device, profile.devices[0].serial, "certificate", 11, NULL),
+                     HK_OK);
     hk_state_certificate(device, profile.devices[0].serial)->revoked = true;
     next();
     sign();
     refused("revoked");
     stays(2);
+}
+
+/* It ends an administrator's device without anybody's approval: nobody but that device keeps it. */
+static void the_certificate_of_another_administrator_is_forgotten(void **unused)
+{
+    (void)unused;
+    uint8_t serial[HK_ID_BYTES];
+    memcpy(serial, profile.devices[0].serial, HK_ID_BYTES);
+    profile.devices[0].role = HK_ROLE_ORDINARY;
+    next();
+    sign();
+    assert_int_equal(hk_state_keep_certificate(device, serial, "certificate", 11, NULL), HK_OK);
+    assert_int_equal(take(), HK_OK);
+    assert_non_null(hk_state_certificate(device, serial));
+    profile.devices[0].role = HK_ROLE_ADMIN;
+    next();
+    sign();
+    assert_int_equal(take(), HK_OK);
+    assert_null(hk_state_certificate(device, serial));
 }
 
 static void one_that_the_account_did_not_sign_is_not_taken(void **unused)
@@ -209,6 +228,7 @@ int main(void)
         TEST(a_next_one_that_names_another_before_it_is_not_taken),
         TEST(one_for_another_service_is_not_taken),
         TEST(one_with_a_device_that_is_revoked_is_not_taken),
+        TEST(the_certificate_of_another_administrator_is_forgotten),
         TEST(one_that_the_account_did_not_sign_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
