@@ -224,13 +224,12 @@ enum hk_error hk_op_device_revoke(struct hk_op_call *call)
     struct hk_state_certificate *certificate = NULL;
     char name[HK_NAME_MAX + 1];
     hk_agent_text(call->request, HK_A_DEVICE, name, sizeof(name));
-    bool changed; /* another administrator's: it lists the device, and will not be taken once that is marked
-                     here */
-    enum hk_error error = hk_core_follow_profile(core, &changed);
-    /* A service that cannot be reached, or says no, does not keep a device from being given up. */
-    if (error != HK_NO_MEMORY && error != HK_IO) {
-        error = find_device(call, name, &certificate);
-    }
+    bool changed;
+    /* A profile of another administrator that lists the device is not taken any more once that is marked
+     * here. What keeps it from coming, a service that is away above all, keeps nobody from deciding. */
+    enum hk_error followed = hk_core_follow_profile(core, &changed);
+    (void)followed;
+    enum hk_error error = find_device(call, name, &certificate);
     if (error != HK_OK) {
         return error;
     }
