@@ -224,7 +224,8 @@ static bool send_message(struct connection *connection, struct iovec *parts, con
         ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             struct pollfd wanted = {.fd = connection->fd, .events = POLLOUT};
-            if (poll(&wanted, 1, left_ms(deadline)) <= 0) {
+            int ready = poll(&wanted, 1, left_ms(deadline));
+            if (ready == 0 || (ready < 0 && errno != EINTR)) {
                 return false;
             }
         } else if (sent < 0 && errno != EINTR) {

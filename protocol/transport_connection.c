@@ -134,20 +134,23 @@ struct hk_connection *hk_connection_new(struct hk_sockets *sockets, int fd, cons
         hk_connection_release(connection);
         return NULL;
     }
-    struct epoll_event event = {.events = 0, .data.ptr = connection};
-    if (!greeted || epoll_ctl(sockets->poll, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (!greeted) {
         hk_connection_end(connection);
         return NULL;
     }
     return connection;
 }
 
+/* The first time enters the epoll, and not before: an end of the connection is an event also of what has
+ * asked for none, so another thread would have it too. */
 void hk_connection_arm(struct hk_connection *connection)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
     pthread_mutex_lock(&connection->lock);
     bool dead = connection->dead;
-    int result = dead ? 0 : epoll_ctl(connection->sockets->poll, EPOLL_CTL_MOD, connection->fd, &event);
+    int how = connection->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    connection->is_watched = true;
+    int result = dead ? 0 : epoll_ctl(connection->sockets->poll, how, connection->fd, &event);
     pthread_mutex_unlock(&connection->lock);
     if (dead || result != 0) {
         hk_connection_end(connection);

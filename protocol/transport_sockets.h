@@ -46,6 +46,7 @@ struct hk_connection {
     struct hk_connection *next_slow;
     atomic_uint references;
     /* of who has the event */
+    bool is_watched; /* by the epoll */
     enum hk_stage stage;
     uint8_t head[HK_GREETING_BYTES + 1];
     size_t have, body_size;

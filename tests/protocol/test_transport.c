@@ -5,10 +5,15 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -227,6 +232,49 @@ static void what_is_no_message_ends_its_connection(void **state)
     end(listener);
 }
 
+/* ---- who goes at once ---- */
+
+static atomic_int pause_ms; /* after a descriptor has come to an epoll */
+
+int epoll_ctl(int poll, int how, int fd, struct epoll_event *event)
+{
+    int result = (int)syscall(SYS_epoll_ctl, poll, how, fd, event);
+    if (how == EPOLL_CTL_ADD && pause_ms != 0) {
+        nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000L}, NULL);
+    }
+    return result;
+}
+
+static void wait_for_connections(struct hk_listener *listener, size_t wanted)
+{
+    for (int i = 0; hk_listener_connections(listener) != wanted && i < 500; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    assert_int_equal(hk_listener_connections(listener), wanted);
+}
+
+/* Reset as soon as it is greeted: the thread that accepts it is not done with it yet. */
+static void a_connection_may_be_reset_while_it_is_accepted(void **state)
+{
+    (void)state;
+    struct hk_listener *listener = listen_at("tcp://127.0.0.1:0", 0);
+    uint16_t port = raw_port(hk_listener_url(listener, 0));
+    pause_ms = 20;
+    for (int i = 0; i < 10; i++) {
+        const struct linger reset = {.l_onoff = 1};
+        uint8_t greeting[8];
+        int fd = raw_connect(1, port);
+        assert_true(fd >= 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+        assert_int_equal(read(fd, greeting, sizeof(greeting)), 8);
+        close(fd);
+    }
+    pause_ms = 0;
+    wait_for_connections(listener, 0);
+    ask(hk_listener_url(listener, 0));
+    end(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +283,7 @@ int main(void)
         cmocka_unit_test(web_sockets_are_nngs_on_both_sides),
         cmocka_unit_test(calls_of_many_threads_share_a_connection_and_few_replies),
         cmocka_unit_test(what_is_no_message_ends_its_connection),
+        cmocka_unit_test(a_connection_may_be_reset_while_it_is_accepted),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
