@@ -274,8 +274,8 @@ enum hk_error hk_agent_run(const struct hk_agent_settings *settings, char reason
     struct hk_home home;
     int lock = -1, listener = -1;
     reason[0] = '\0';
+    enum hk_error error = hk_home_find(&home, true, reason); /* it may be given from the current folder */
     harden();
-    enum hk_error error = hk_home_find(&home, true, reason);
     if (error == HK_OK) {
         error = take_lock(&lock, home.path, reason);
     }

@@ -196,7 +196,12 @@ enum hk_error hk_agent_call(struct hk_agent_client *client, int timeout_ms)
     hk_agent_message_init(&client->answer);
     enum hk_error error = hk_agent_encode(&client->request, client->buffer, sizeof(client->buffer), &size);
     if (error != HK_OK) {
-        snprintf(client->sentence, sizeof(client->sentence), "%s", hk_strerror(error));
+        /* What was typed went into it as it was. */
+        snprintf(client->sentence, sizeof(client->sentence),
+                 error == HK_BAD_ENCODING ? "a name has 1 to %d bytes of printable text; what was given is "
+                                            "empty, too long, or cannot be shown"
+                                          : "%.0d%s",
+                 HK_NAME_MAX, hk_strerror(error));
         return error;
     }
     client->used = size;

@@ -29,8 +29,12 @@ static bool is_own(const char *fallback, const char *path)
 enum hk_error hk_ssh_agent_open(struct hk_core *core, char reason[256])
 {
     const struct hk_agent_settings *settings = &core->settings;
-    enum hk_error error = hk_ssh_socket_open(
-        &listener, settings->ssh_socket ? settings->ssh_socket : core->home.ssh_socket, reason);
+    enum hk_error error = HK_IO;
+    if (settings->ssh_fallback && settings->ssh_fallback[0] != '/')
+        snprintf(reason, 256, "--fallback is an absolute path, as in $SSH_AUTH_SOCK");
+    else
+        error = hk_ssh_socket_open(&listener,
+                                   settings->ssh_socket ? settings->ssh_socket : core->home.ssh_socket, reason);
     if (!error && settings->ssh_fallback && is_own(settings->ssh_fallback, listener.path)) {
         hk_ssh_agent_close();
         close(listener.fd);

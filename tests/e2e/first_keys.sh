@@ -73,6 +73,11 @@ for place in socket socket_in_run; do
     check "$place: they end" sh -c "XDG_RUNTIME_DIR=$run HALFKEY_HOME=$DIR/one halfkey agent --stop && XDG_RUNTIME_DIR=$run HALFKEY_HOME=$DIR/two halfkey agent --stop"
     check "$place: and leave no socket" test ! -e "$one"
 done
+mkdir "$DIR/here"
+relative() { (cd "$DIR/here" && HALFKEY_HOME=below halfkey agent "$@"); }
+check "a home that is given from the current folder is there for the agent too" prints "$(cd "$DIR/here" && pwd -P)/below" \
+    sh -c "cd $DIR/here && HALFKEY_HOME=below halfkey agent --print-socket | xargs dirname"
+relative --stop
 # --- usage needs no account ---
 check "help lists the commands" halfkey --help
 check "every command has help" halfkey key create --help
@@ -96,6 +101,10 @@ exits "a second init is refused" 1 "" halfkey init --service "$address" --device
 check "make a key to decrypt" halfkey key create files --suite x25519
 check "make a key to sign" halfkey key create work --suite ed25519
 exits "a name is used once" 1 "" halfkey key create files --suite x25519
+for name in "" "$(printf '%065d' 0)" "two
+lines"; do
+    exits "a name that is none: it says what one is" 1 "1 to 64 bytes" halfkey key create "$name" --suite x25519
+done
 check "list" sh -c 'halfkey key list --json | jq -e "length == 2"'
 recipient=$(halfkey key export files --format age)
 halfkey key export files --format age-identity >"$DIR/identity"

@@ -56,6 +56,8 @@ check "and has its halves" wait $joining
 # ---- setup ----
 fails "no certificate yet: it says how to make one" "--user-id" laptop halfkey gpg setup
 fails "a certificate needs a key that signs" "ed25519" laptop halfkey gpg setup --key box --user-id "Ann <ann@example.org>"
+fails "a user id is one line that can be shown" "printable" laptop halfkey gpg setup --key mail --user-id "Ann
+<ann@example.org>"
 fails "an ordinary device makes none" "administrator" phone sh -c \
     'exec 3<<-E
 	correct horse

@@ -185,6 +185,7 @@ laptop agent --stop
 echo kept >"$DIR/a_file"
 refused "a file is not taken either" "no socket of ours" env HALFKEY_HOME="$DIR/laptop" halfkey agent --ssh-socket "$DIR/a_file"
 check "it is as it was" grep -q kept "$DIR/a_file"
+refused "an agent behind is given by its whole path" "absolute path" env HALFKEY_HOME="$DIR/laptop" halfkey agent --fallback behind.socket
 refused "an agent does not ask itself" "own socket" env HALFKEY_HOME="$DIR/laptop" halfkey agent --fallback "$DIR/x" --ssh-socket "$DIR/x"
 
 # --- the lost phone ---
