@@ -86,9 +86,9 @@ static int make_certificate(struct hk_console *console, const char *name, const 
     struct hk_certificate made;
     if (!*user_id || strlen(user_id) > HK_OPENPGP_USER_ID_MAX ||
         !hk_text_is_printable(user_id, strlen(user_id)))
-        return hk_fail_text(
-            HK_EXIT_USAGE, "--user-id has 1 to %d bytes of printable text, such as 'Ann <ann@example.org>'",
-            HK_OPENPGP_USER_ID_MAX);
+        return hk_fail_text(HK_EXIT_USAGE,
+                            "--user-id has 1 to %d bytes of printable text, such as 'Ann <ann@example.org>'",
+                            HK_OPENPGP_USER_ID_MAX);
     int status = find_suited(console, name, HK_SUITE_ED25519, &row);
     if (!status && decrypts)
         status = find_suited(console, decrypts, HK_SUITE_X25519, &subkey);

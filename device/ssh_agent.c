@@ -33,8 +33,8 @@ enum hk_error hk_ssh_agent_open(struct hk_core *core, char reason[256])
     if (settings->ssh_fallback && settings->ssh_fallback[0] != '/')
         snprintf(reason, 256, "--fallback is an absolute path, as in $SSH_AUTH_SOCK");
     else
-        error = hk_ssh_socket_open(&listener,
-                                   settings->ssh_socket ? settings->ssh_socket : core->home.ssh_socket, reason);
+        error = hk_ssh_socket_open(
+            &listener, settings->ssh_socket ? settings->ssh_socket : core->home.ssh_socket, reason);
     if (!error && settings->ssh_fallback && is_own(settings->ssh_fallback, listener.path)) {
         hk_ssh_agent_close();
         close(listener.fd);
