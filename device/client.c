@@ -236,6 +236,27 @@ size_t hk_client_own(struct hk_client *client, struct hk_log_own *out, size_t ma
     return count;
 }
 
+/* Only the oldest and those that failed go, only at the end do new ones come: so `own` has the others in the
+ * same order, and none from the first one on that it has not. */
+size_t hk_client_own_later(struct hk_client *client, struct hk_log_own *own, size_t count)
+{
+    pthread_mutex_lock(&client->lock);
+    size_t before = 0;
+    for (size_t i = 0; i < client->own_count; i++) {
+        const struct hk_log_own *now = &client->own[i];
+        while (before < count && memcmp(own[before].digest, now->digest, 32) != 0) {
+            before++;
+        }
+        bool answered = before < count && own[before].answered;
+        before += before < count;
+        own[i] = *now;
+        own[i].answered = answered;
+    }
+    size_t later = client->own_count;
+    pthread_mutex_unlock(&client->lock);
+    return later;
+}
+
 void hk_client_own_settle(struct hk_client *client, const struct hk_log_own *seen, size_t count)
 {
     pthread_mutex_lock(&client->lock);

@@ -73,7 +73,11 @@ HK_CHECK enum hk_error hk_client_check_now(struct hk_client *client);
  * HK_CLIENT_OWN_MAX wait, the oldest are forgotten. */
 #define HK_CLIENT_OWN_MAX 4096
 size_t hk_client_own(struct hk_client *client, struct hk_log_own *out, size_t max) HK_CHECK;
-/* What hk_client_own gave, once a head is verified: the answered ones and those with `found` set are not
+/* Once a head is here: makes of `count` that hk_client_own gave before it was asked for those of now, of
+ * which the head may show any. What was not sent or not answered by then stays unanswered. Returns how many.
+ */
+size_t hk_client_own_later(struct hk_client *client, struct hk_log_own *own, size_t count) HK_CHECK;
+/* What these two gave, once a head is verified: the answered ones and those with `found` set are not
  * asked for again. */
 void hk_client_own_settle(struct hk_client *client, const struct hk_log_own *seen, size_t count);
 

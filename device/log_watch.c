@@ -166,6 +166,7 @@ static enum hk_error check(struct watch *watch)
     if (error != HK_OK) {
         return error;
     }
+    watch->own_count = hk_client_own_later(watch->client, watch->own, watch->own_count);
     if (watch->core->state->recovered && watch->core->state->log.head.generation == 0) {
         hk_log_head_empty(&watch->last, watch->head.generation); /* it has seen none before */
     }

@@ -224,6 +224,50 @@ static void uses_of_keys_are_remembered_and_nothing_else_is(void **state)
     assert_int_equal(hk_client_own(client, own, 8), 0);
 }
 
+static enum hk_error use(struct hk_link *link)
+{
+    struct hk_exchange *exchange;
+    uint8_t point[32] = {0x58};
+    memset(point + 1, 0x66, 31); /* the base point */
+    const struct hk_test_key *key = &device.key[device.key[0].suite->id == HK_SUITE_X25519 ? 0 : 1];
+    assert_int_equal(hk_exchange_new(&exchange, client), HK_OK);
+    hk_exchange_start(exchange, HK_OP_AGREE);
+    hk_message_set_bytes(&exchange->request, HK_F_KEY, key->id, HK_ID_BYTES);
+    hk_message_set_array(&exchange->request, HK_F_POINTS, point, sizeof(point), 1);
+    enum hk_error error = hk_link_call(link, exchange);
+    hk_exchange_free(client, exchange);
+    return error;
+}
+
+/* Another thread's, on a session that it had before: the head may show it, so a later one will not. */
+static void a_use_that_is_sent_while_a_head_is_asked_for_is_looked_for_in_it(void **state)
+{
+    (void)state;
+    static struct hk_log_own own[HK_CLIENT_OWN_MAX];
+    struct hk_link *link;
+    assert_int_equal(hk_test_keygen(&device, HK_SUITE_X25519, "mail"), HK_OK);
+    assert_int_equal(hk_link_open(&link, client), HK_OK);
+    assert_int_equal(use(link), HK_OK);
+    size_t count = hk_client_own(client, own, HK_CLIENT_OWN_MAX);
+    assert_int_equal(count, 1);
+    assert_int_equal(use(link), HK_OK); /* and now the head comes */
+    count = hk_client_own_later(client, own, count);
+    assert_int_equal(count, 2);
+    assert_true(own[0].answered); /* must be in it */
+    assert_false(own[1].answered);
+    own[0].found = own[1].found = true;
+    hk_client_own_settle(client, own, count);
+    assert_int_equal(hk_client_own(client, own, HK_CLIENT_OWN_MAX), 0);
+
+    assert_int_equal(use(link), HK_OK); /* one that the head did not show waits for the next */
+    count = hk_client_own_later(client, own, 0);
+    assert_int_equal(count, 1);
+    hk_client_own_settle(client, own, count);
+    assert_int_equal(hk_client_own(client, own, HK_CLIENT_OWN_MAX), 1);
+    assert_true(own[0].answered);
+    hk_link_close(link);
+}
+
 static void *ask_often(void *argument)
 {
     unsigned *failed = argument;
@@ -270,6 +314,7 @@ int main(void)
         TEST(a_link_is_one_session_and_one_try),
         TEST(a_stranger_is_not_the_device),
         TEST(uses_of_keys_are_remembered_and_nothing_else_is),
+        TEST(a_use_that_is_sent_while_a_head_is_asked_for_is_looked_for_in_it),
         TEST(many_threads_may_ask_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
