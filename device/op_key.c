@@ -465,6 +465,24 @@ static enum hk_error read_whole(struct making *making, const uint8_t secret[32])
     }
 }
 
+/* Reads the key; two halves of one x under two names would be one x with two purposes. */
+static enum hk_error take_whole(struct hk_op_call *call, struct making *making)
+{
+    struct hk_point point;
+    enum hk_error error = read_whole(making, call->request->value[HK_A_SECRET].data);
+    if (error != HK_OK) {
+        return hk_op_fail(call, error,
+                          "that is no private key of suite %s: zero, or not below the group's order",
+                          making->suite->name);
+    }
+    making->suite->group->base_mul(&point, &making->whole);
+    const struct hk_state_key *same = hk_state_key_by_point(call->core->state, making->suite->group, &point);
+    return same != NULL
+               ? hk_op_fail(call, HK_EXISTS, "this key is here already, as '%s'; a key is for one purpose",
+                            same->name)
+               : HK_OK;
+}
+
 enum hk_error hk_op_key_import(struct hk_op_call *call)
 {
     struct making *making = hk_secret_new(sizeof(*making));
@@ -472,12 +490,10 @@ enum hk_error hk_op_key_import(struct hk_op_call *call)
     if (error == HK_OK) {
         making->imported = true;
         making->created = hk_agent_u64(call->request, HK_A_CREATED);
-        error = read_whole(making, call->request->value[HK_A_SECRET].data);
-        error = error == HK_OK ? make_and_answer(call, making)
-                               : hk_op_fail(call, error,
-                                            "that is no private key of suite %s: zero, or not below "
-                                            "the group's order",
-                                            making->suite->name);
+        error = take_whole(call, making);
+    }
+    if (error == HK_OK) {
+        error = make_and_answer(call, making);
     }
     hk_secret_free(making);
     return error;

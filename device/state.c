@@ -63,6 +63,23 @@ struct hk_state_key *hk_state_key_by_name(struct hk_state *state, const char *na
     return NULL;
 }
 
+const struct hk_state_key *hk_state_key_by_point(const struct hk_state *state, const struct hk_group *group,
+                                                 const struct hk_point *point)
+{
+    struct hk_point negative;
+    group->point_identity(&negative);
+    group->point_sub(&negative, &negative, point);
+    for (size_t i = 0; i < state->key_count; i++) {
+        const struct hk_state_key *key = &state->key[i];
+        if (hk_suite_by_id(key->suite)->group == group &&
+            (memcmp(key->public_key, point->bytes, group->point_bytes) == 0 ||
+             memcmp(key->public_key, negative.bytes, group->point_bytes) == 0)) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
 struct hk_state_key *hk_state_account_key(struct hk_state *state)
 {
     for (size_t i = 0; i < state->key_count; i++) {

@@ -215,6 +215,9 @@ void hk_state_make_device(struct hk_state *state, const char *name, enum hk_role
 struct hk_state_key *hk_state_key_by_id(struct hk_state *state, const uint8_t id[HK_ID_BYTES]) HK_CHECK;
 struct hk_state_key *hk_state_key_by_name(struct hk_state *state, const char *name) HK_CHECK;
 struct hk_state_key *hk_state_account_key(struct hk_state *state) HK_CHECK;
+/* The key with this public key or its negative, which BIP-340 does not tell apart; NULL. */
+const struct hk_state_key *hk_state_key_by_point(const struct hk_state *state, const struct hk_group *group,
+                                                 const struct hk_point *point) HK_CHECK;
 /* Puts a zeroed key with this id in its place; NULL if there are HK_KEYS_MAX or it is there already. */
 struct hk_state_key *hk_state_add_key(struct hk_state *state, const uint8_t id[HK_ID_BYTES]) HK_CHECK;
 /* Wipes a key and closes the gap. */

@@ -125,17 +125,24 @@ exits "an x25519 point is refused" 1 "33 bytes" halfkey agree --key mailbox "$xo
 exits "a key for signatures does not agree" 1 "not for key agreement" halfkey agree --key coins "$point"
 
 # --- import: the key of the WIF description, in its three forms ---
+negative=f3d7035c79385dd89ff4d01af48351ecce2809278f8a591fd73a36ab32c39724
 whole=0c28fca386c7a227600b2fe50b7cae11ec86d3bf1fbe471be89827e19d72aa1d
 public=02d0de0aaeaefad02b8bdc8a01a1b8b11c696bd3d66a2c5f10780d95b7df42645c
 echo "$whole" >"$DIR/raw"
 echo 5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ >"$DIR/wif"
 echo KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617 >"$DIR/wif-compressed"
-check "import digits" halfkey key import old "$DIR/raw" --format raw --suite secp256k1-schnorr
-check "its public key is right" prints "$public" halfkey key export old --format raw
 check "import a wallet's text" halfkey key import wallet "$DIR/wif" --format wif --suite secp256k1-ecdh
-check "its public key is the same" prints "$public" halfkey key export wallet --format raw
+check "its public key is right" prints "$public" halfkey key export wallet --format raw
+exits "nobody has it for a second purpose" 1 "already, as 'wallet'" halfkey key import old "$DIR/raw" --format raw --suite secp256k1-schnorr
+echo "$negative" >"$DIR/raw-negative"
+exits "nor its negative" 1 "already, as 'wallet'" halfkey key import old "$DIR/raw-negative" --format raw --suite secp256k1-ecdsa
+check "nothing was made" sh -c "halfkey key list --json | jq -e 'all(.[]; .name != \"old\")'"
+check "it is deleted" halfkey key delete wallet --yes
 check "import the form for compressed keys" halfkey key import wallet2 "$DIR/wif-compressed" --format wif --suite secp256k1-schnorr
-check "its public key too" prints "$public" halfkey key export wallet2 --format raw
+check "its public key is the same" prints "$public" halfkey key export wallet2 --format raw
+check "that is deleted" halfkey key delete wallet2 --yes
+check "import digits" halfkey key import old "$DIR/raw" --format raw --suite secp256k1-schnorr
+check "its public key too" prints "$public" halfkey key export old --format raw
 check "an imported key signs" sh -c "halfkey sign --key old --format schnorr '$DIR/message' >'$DIR/old.sig' && halfkey verify --public ${public#02} --format schnorr --signature '$DIR/old.sig' '$DIR/message'"
 sed 's/u/v/' "$DIR/wif" >"$DIR/wif-wrong"
 exits "a slip of the pen is named" 1 "checksum" halfkey key import no "$DIR/wif-wrong" --format wif --suite secp256k1-ecdh
