@@ -203,5 +203,7 @@ int hk_cmd_verify(const struct hk_call *call)
         return status;
     if (error == HK_IO)
         return hk_fail_file(path);
+    if (error == HK_BAD_ENCODING) /* of what was read, the signature alone has a form */
+        return report(call, error, given ? given : beside);
     return report(call, error, path ? path : "the digest");
 }

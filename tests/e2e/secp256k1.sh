@@ -62,6 +62,7 @@ check "OpenSSL accepts it" openssl dgst -sha256 -verify "$DIR/till.pem" -signatu
 check "verify does" halfkey verify --key till --format der "$DIR/order"
 echo "pay Mallory" >"$DIR/other"
 exits "not for another file" 1 "signature" halfkey verify --key till --format der -s "$DIR/order.sig" "$DIR/other"
+exits "what is no signature is named, not the file that it should be of" 1 "other: not well formed" halfkey verify --key till --format der -s "$DIR/other" "$DIR/order"
 check "a digest made elsewhere" halfkey sign --key till --format raw -o "$DIR/digest.sig" \
     --digest "$(sha256sum "$DIR/order" | cut -c1-64)"
 check "is what signing the file is, by the public key alone" halfkey verify --format raw \
