@@ -85,6 +85,7 @@ struct hk_listener_setup {
 #define HK_LISTEN_URLS 8
 #define HK_LISTEN_URL_MAX 256
 
+/* *out is there before the first request comes, and NULL again if it cannot listen; then *reason says why. */
 HK_CHECK enum hk_error hk_listener_new(struct hk_listener **out, const struct hk_listener_setup *setup,
                                        const char **reason);
 /* The url that the n-th listener really has (port 0 replaced by the port that was free). */

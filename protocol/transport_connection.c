@@ -122,6 +122,7 @@ struct hk_connection *hk_connection_new(struct hk_sockets *sockets, int fd, cons
     }
     connection->source = HK_SOURCE_CONNECTION;
     connection->is_ipc = peer->is_local;
+    connection->peer = *peer;
     connection->fd = fd;
     connection->sockets = sockets;
     connection->id = HK_SOCKET_PIPE | atomic_fetch_add(&sockets->last_id, 1);

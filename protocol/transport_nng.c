@@ -67,6 +67,7 @@ static void on_received(struct nng_reply *reply)
     const struct hk_listener_setup *setup = &reply->base.listener->setup;
     reply->request = nng_aio_get_msg(reply->aio);
     reply->base.pipe = (uint32_t)nng_pipe_id(nng_msg_get_pipe(reply->request));
+    hk_pipes_peer(reply->base.listener->pipes, reply->base.pipe, &reply->base.peer);
     set_state(reply, WORKING);
     setup->request(setup->argument, &reply->base, nng_msg_body(reply->request), nng_msg_len(reply->request));
 }

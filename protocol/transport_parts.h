@@ -31,6 +31,7 @@ struct hk_reply {
     struct hk_listener *listener;
     const struct hk_reply_way *way;
     uint32_t pipe;
+    struct hk_peer peer; /* kept: the connection may be gone when it is asked for */
 };
 
 struct hk_nng;

@@ -29,7 +29,7 @@ uint32_t hk_reply_pipe(const struct hk_reply *reply)
 
 void hk_reply_peer(const struct hk_reply *reply, struct hk_peer *out)
 {
-    hk_pipes_peer(reply->listener->pipes, reply->pipe, out);
+    *out = reply->peer;
 }
 
 void hk_reply_mark(struct hk_reply *reply, const uint8_t *static_key)
@@ -146,13 +146,14 @@ enum hk_error hk_listener_new(struct hk_listener **out, const struct hk_listener
     }
     listener->setup = *setup;
     listener->pipes = pipes;
+    *out = listener; /* before its threads call anybody, who may want it */
     *reason = start(listener);
     if (*reason != NULL) {
+        *out = NULL;
         hk_listener_free(listener);
         return HK_IO;
     }
     listener->setup.urls = NULL; /* the caller's */
-    *out = listener;
     return HK_OK;
 }
 

@@ -160,6 +160,7 @@ static void serve_with(struct hk_connection *connection, struct hk_socket_reply 
     size_t size = connection->body_size;
     reply->connection = connection;
     reply->base.pipe = connection->id;
+    reply->base.peer = connection->peer;
     reply->body = connection->body;
     reply->ids_size = ids_size(reply->body, size);
     connection->body = NULL;

@@ -40,6 +40,7 @@ struct hk_connection {
     bool is_ipc;
     int fd;
     uint32_t id;
+    struct hk_peer peer;
     struct hk_sockets *sockets;
     struct hk_connection *next;         /* in its bucket */
     struct hk_connection *next_waiting; /* for a reply to be free */

@@ -275,6 +275,51 @@ static void a_connection_may_be_reset_while_it_is_accepted(void **state)
     end(listener);
 }
 
+/* ---- who has gone ---- */
+
+struct seen {
+    struct hk_listener *listener;
+    struct hk_peer peer;
+    atomic_bool is_known;
+};
+
+/* Looks at who asks when the connection is there no more. */
+static void look_late(void *argument, struct hk_reply *reply, uint8_t *frame, size_t size)
+{
+    struct seen *seen = argument;
+    (void)frame;
+    (void)size;
+    for (int i = 0; hk_listener_connections(seen->listener) != 0 && i < 500; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    hk_reply_peer(reply, &seen->peer);
+    hk_reply_drop(reply);
+    seen->is_known = true;
+}
+
+/* Else a stranger's work would be charged to nobody, as that of this machine's own sockets is. */
+static void who_asked_is_known_also_when_its_connection_is_gone(void **state)
+{
+    (void)state;
+    struct seen seen = {.is_known = false};
+    const char *url = "tcp://127.0.0.1:0", *reason = NULL;
+    struct hk_listener_setup setup = {.urls = &url, .url_count = 1, .request = look_late, .argument = &seen};
+    assert_int_equal(hk_listener_new(&seen.listener, &setup, &reason), HK_OK);
+    int fd = raw_connect(7, raw_port(hk_listener_url(seen.listener, 0)));
+    assert_true(fd >= 0);
+    assert_true(raw_greet(fd));
+    assert_true(raw_send(fd, "x", 1));
+    close(fd);
+    for (int i = 0; !seen.is_known && i < 600; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    assert_true(seen.is_known);
+    assert_int_equal(hk_listener_connections(seen.listener), 0);
+    assert_false(seen.peer.is_local);
+    assert_int_equal(seen.peer.address[15], 7);
+    end(seen.listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +329,7 @@ int main(void)
         cmocka_unit_test(calls_of_many_threads_share_a_connection_and_few_replies),
         cmocka_unit_test(what_is_no_message_ends_its_connection),
         cmocka_unit_test(a_connection_may_be_reset_while_it_is_accepted),
+        cmocka_unit_test(who_asked_is_known_also_when_its_connection_is_gone),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
