@@ -47,7 +47,7 @@ int hk_read_share(const char *argument, struct hk_share *share)
     char *text = hk_secret_new(HK_SHARE_TEXT_MAX);
     if (!text)
         return hk_fail(HK_NO_MEMORY, NULL);
-    bool is_file = access(argument, F_OK) == 0;
+    bool is_file = strchr(argument, '/') || access(argument, F_OK) == 0;
     enum hk_error error = HK_OK;
     if (is_file)
         error = hk_read_file(argument, text, HK_SHARE_TEXT_MAX, &size);
@@ -114,6 +114,20 @@ static void remove_shares(const struct hk_set_wish *wish)
         share_path(path, wish->folder, i + 1);
         (void)unlink(path);
     }
+}
+
+/* What was refused was not made. After any other failure the set may be there, and then these shares are all
+ * that opens it. */
+static void settle_shares(const struct hk_set_wish *wish, int status)
+{
+    if (status == HK_EXIT_USAGE || status == HK_EXIT_LOCKED || status == HK_EXIT_REVOKED)
+        remove_shares(wish);
+    else if (status)
+        fprintf(stderr,
+                "halfkey: the shares in %s are kept: if 'halfkey' shows the new set, 'halfkey recovery "
+                "export' goes "
+                "it; if not, delete them and begin again\n",
+                wish->folder);
 }
 
 static int ask_set(struct hk_console *console, struct codes *codes, const struct hk_set_wish *wish)
@@ -197,8 +211,7 @@ int hk_make_set(struct hk_console *console, const struct hk_set_wish *wish)
         status = write_shares(codes, wish, hk_console_answer(console));
     if (!status) {
         status = ask_set(console, codes, wish);
-        if (status)
-            remove_shares(wish);
+        settle_shares(wish, status);
     }
     if (!status)
         status = finish_set(codes, wish);
