@@ -71,6 +71,10 @@ static bool serve_one(int fd, struct desk *desk)
     if (hk_agent_receive(fd, in, REQUEST_MAX, &in_size, 0) != HK_OK) {
         return false;
     }
+    if (atomic_load(&the_core->stopping)) { /* unanswered: whoever asks can ask the next agent */
+        hk_wipe(in, in_size);
+        return false;
+    }
     atomic_store(&the_core->last_command, now());
     enum hk_error error = hk_agent_decode(&desk->request, in, in_size);
     if (error == HK_OK) {

@@ -105,6 +105,13 @@ several() { # at the same time: gpg-agent then uses the card's socket
     for n in 1 2 3 4; do friend gpg --batch --verify "$DIR/many.$n" || return 1; done
 }
 check "four at once" several
+ended() { # the card's connection is to an agent that was ended a moment ago
+    for _ in 1 2 3; do
+        laptop gpg --batch --yes -s -o "$DIR/again" "$DIR/plan" && laptop halfkey agent --stop &&
+            laptop gpg --batch --yes -s -o "$DIR/again" "$DIR/plan" || return 1
+    done
+}
+check "an agent that was just ended is started again by the next use" ended
 
 # ---- git ----
 repository() { # WHO
