@@ -6,6 +6,16 @@
 
 #include "tests/support/service.h"
 
+/* A sanitizer sets no filter and makes mlock do nothing. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 /* A folder that other users may enter, and a service over tcp that is not started yet. */
 void hk_process_prepare(struct hk_test_service *service);
 /* The value of a line of /proc/PID/FILE that begins with `name`; "" if there is none. Until the next call. */
