@@ -130,7 +130,7 @@ static void an_answer_that_is_ready_while_its_device_is_closing_is_dropped(void 
     lying_tell(NULL, NULL);
     hk_view_each_leaf(&lying.service, laptop.account, count_leaf, &count);
     assert_int_equal(count.released, 2);
-    hk_test_hang_up(&phone); /* its connection is being closed */
+    hk_test_hang_up(&phone);                       /* its connection is being closed */
     assert_int_equal(sign_by_phone(), HK_REVOKED); /* nothing is admitted any more */
 }
 
