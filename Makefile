@@ -155,7 +155,7 @@ tsan:
 	$(MAKE) BUILD=build-tsan CC=clang CFLAGS="-O1 -g -fsanitize=thread" tests
 	BUILD=build-tsan LIMIT=1500 tests/check unit attack
 valgrind: tests
-	BUILD=$(BUILD) LIMIT=1500 WRAP="valgrind -q --error-exitcode=99 --leak-check=full" tests/check unit
+	BUILD=$(BUILD) LIMIT=1500 WRAP="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite" tests/check unit
 # Does anything branch on a secret? Both compilers, -O2 and -O3; tests/ctcheck/ctcheck.h says how.
 CTCHECK := $(foreach c,gcc clang,$(foreach o,O2 O3,build-ct/$c-$o))
 ctcheck:
