@@ -84,7 +84,7 @@ static void check_halves(struct check *check, const struct hk_device *device, co
         return;
     }
     for (int pending = 0; pending <= (device->pending_epoch != 0); pending++) {
-        size_t count;
+        size_t count = 0;
         enum hk_error error =
             hk_store_get_halves(check->txn, device, pending != 0, halves, HK_KEYS_MAX, &count);
         if (error != HK_OK) {
