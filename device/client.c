@@ -183,6 +183,13 @@ const uint8_t *hk_exchange_bytes(const struct hk_exchange *exchange, enum hk_fie
     return hk_message_has(&exchange->answer, field) && value->size == size ? value->data : NULL;
 }
 
+const uint8_t *hk_exchange_item(const struct hk_exchange *exchange, enum hk_field field, size_t i,
+                                size_t size)
+{
+    const struct hk_value *list = &exchange->answer.value[field];
+    return i < list->count && list->items[i].size == size ? list->items[i].data : NULL;
+}
+
 uint64_t hk_exchange_u64(const struct hk_exchange *exchange, enum hk_field field)
 {
     return hk_message_has(&exchange->answer, field) ? exchange->answer.value[field].number : 0;

@@ -90,6 +90,9 @@ void hk_exchange_start(struct hk_exchange *exchange, enum hk_op op);
 /* A field of the answer: bytes (checked to have `size` bytes: NULL if not), a number (0 if absent). */
 const uint8_t *hk_exchange_bytes(const struct hk_exchange *exchange, enum hk_field field,
                                  size_t size) HK_CHECK;
+/* The i-th element of a list of the answer; NULL unless there is one and it has `size` bytes. */
+const uint8_t *hk_exchange_item(const struct hk_exchange *exchange, enum hk_field field, size_t i,
+                                size_t size) HK_CHECK;
 uint64_t hk_exchange_u64(const struct hk_exchange *exchange, enum hk_field field) HK_CHECK;
 
 /* Sends a request that may be done twice and waits for the answer. Returns the service's error as it is, or

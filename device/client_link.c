@@ -216,6 +216,8 @@ static enum hk_error encode(struct hk_link *link, struct hk_exchange *exchange)
     struct hk_client *client = link->client;
     struct hk_message *request = &exchange->request;
     pthread_mutex_lock(&client->lock);
+    request->present &=
+        ~HK_BIT(HK_F_REVOCATIONS); /* an earlier try's, of a list that may be another by now */
     if (!link->is_stranger && !client->enrolling) {
         hk_message_set_bytes(request, HK_F_ACCOUNT, client->identity.account, HK_ACCOUNT_BYTES);
         hk_message_set_u64(request, HK_F_EPOCH, client->identity.epoch);

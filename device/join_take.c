@@ -70,38 +70,21 @@ enum hk_error hk_joining_take_bundle(struct hk_core *core, struct hk_joining *jo
 
 /* --- step 7: the service's part --- */
 
-static const struct hk_profile_key *find_key(const struct hk_profile *profile, const uint8_t *id)
-{
-    for (size_t i = 0; i < profile->key_count; i++) {
-        if (memcmp(profile->keys[i].id, id, HK_ID_BYTES) == 0) {
-            return &profile->keys[i];
-        }
-    }
-    return NULL;
-}
-
-/* The i-th element of a list of the answer; NULL unless it has `size` bytes. */
-static const uint8_t *item(const struct hk_exchange *exchange, enum hk_field field, size_t i, size_t size)
-{
-    const struct hk_value *list = &exchange->answer.value[field];
-    return i < list->count && list->items[i].size == size ? list->items[i].data : NULL;
-}
-
 /* One key: both dealings checked, d2 into the state. */
 static enum hk_error take_key(struct hk_core *core, struct hk_finishing *finishing,
                               const struct hk_exchange *exchange, size_t i)
 {
     const struct hk_join_key *given = &finishing->bundle.keys[i];
-    const struct hk_profile_key *listed = find_key(&finishing->profile, given->id);
+    const struct hk_profile_key *listed = hk_profile_key_by_id(&finishing->profile, given->id);
     const struct hk_suite *suite = listed != NULL ? hk_suite_by_id(listed->suite) : NULL;
     if (suite == NULL || listed->suite != given->suite) {
         return HK_BAD_PEER;
     }
     size_t point = suite->group->point_bytes;
-    const uint8_t *id = item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
-                  *kept = item(exchange, HK_F_KEPT, i, point),
-                  *passed = item(exchange, HK_F_PASSED, i, point),
-                  *share = item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
+    const uint8_t *id = hk_exchange_item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
+                  *kept = hk_exchange_item(exchange, HK_F_KEPT, i, point),
+                  *passed = hk_exchange_item(exchange, HK_F_PASSED, i, point),
+                  *share = hk_exchange_item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
     if (id == NULL || kept == NULL || passed == NULL || share == NULL ||
         memcmp(id, given->id, HK_ID_BYTES) != 0) {
         return HK_BAD_PEER;

@@ -123,28 +123,11 @@ static const struct hk_profile_key *account_entry(struct taking *taking, const u
     return entry;
 }
 
-static const struct hk_profile_key *find_key(const struct hk_profile *profile, const uint8_t *id)
-{
-    for (size_t i = 0; i < profile->key_count; i++) {
-        if (memcmp(profile->keys[i].id, id, HK_ID_BYTES) == 0) {
-            return &profile->keys[i];
-        }
-    }
-    return NULL;
-}
-
-/* The i-th element of a list of the answer; NULL unless it has `size` bytes. */
-static const uint8_t *item(const struct hk_exchange *exchange, enum hk_field field, size_t i, size_t size)
-{
-    const struct hk_value *list = &exchange->answer.value[field];
-    return i < list->count && list->items[i].size == size ? list->items[i].data : NULL;
-}
-
 /* One key: both dealings checked, as at a join, with X from the profile that is here. */
 static enum hk_error take_key(struct taking *taking, const struct hk_exchange *exchange, size_t i)
 {
     const struct hk_join_key *given = &taking->bundle.keys[i];
-    const struct hk_profile_key *listed = find_key(&taking->profile, given->id);
+    const struct hk_profile_key *listed = hk_profile_key_by_id(&taking->profile, given->id);
     if (listed == NULL && given->suite == HK_SUITE_ACCOUNT) {
         listed = account_entry(taking, given->id);
     }
@@ -153,10 +136,10 @@ static enum hk_error take_key(struct taking *taking, const struct hk_exchange *e
         return HK_BAD_PEER;
     }
     size_t point = suite->group->point_bytes;
-    const uint8_t *id = item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
-                  *kept = item(exchange, HK_F_KEPT, i, point),
-                  *passed = item(exchange, HK_F_PASSED, i, point),
-                  *share = item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
+    const uint8_t *id = hk_exchange_item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
+                  *kept = hk_exchange_item(exchange, HK_F_KEPT, i, point),
+                  *passed = hk_exchange_item(exchange, HK_F_PASSED, i, point),
+                  *share = hk_exchange_item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
     if (id == NULL || kept == NULL || passed == NULL || share == NULL ||
         memcmp(id, given->id, HK_ID_BYTES) != 0) {
         return HK_BAD_PEER;
@@ -298,7 +281,7 @@ static enum hk_error activate(struct hk_core *core, struct taking *taking)
         const struct hk_state_handed *handed = &state->hand.key[i];
         const struct hk_profile_key *listed = handed->suite == HK_SUITE_ACCOUNT
                                                   ? account_entry(taking, handed->id)
-                                                  : find_key(&taking->profile, handed->id);
+                                                  : hk_profile_key_by_id(&taking->profile, handed->id);
         struct hk_state_key *key = hk_state_key_by_id(state, handed->id);
         if (listed == NULL) {
             continue; /* deleted since */

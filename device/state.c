@@ -281,12 +281,7 @@ static void follow(struct hk_state *state, const struct hk_profile *profile)
 
 static bool lists(const struct hk_profile *profile, const struct hk_state_key *key)
 {
-    for (size_t i = 0; i < profile->key_count; i++) {
-        if (memcmp(profile->keys[i].id, key->id, HK_ID_BYTES) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return hk_profile_key_by_id(profile, key->id) != NULL;
 }
 
 /* A refresh under way covers the keys that there were: what it has stored has to stay together. */

@@ -147,6 +147,16 @@ enum hk_error hk_revocation_open(struct hk_revocation *out, const void *signed_o
     return error;
 }
 
+const struct hk_profile_key *hk_profile_key_by_id(const struct hk_profile *profile, const uint8_t *id)
+{
+    for (size_t i = 0; i < profile->key_count; i++) {
+        if (memcmp(profile->keys[i].id, id, HK_ID_BYTES) == 0) {
+            return &profile->keys[i];
+        }
+    }
+    return NULL;
+}
+
 enum hk_error hk_profile_open(struct hk_profile *out, const void *signed_object, size_t size,
                               const uint8_t account_key[32])
 {

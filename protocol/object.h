@@ -151,6 +151,10 @@ struct hk_attachment {
     struct hk_bytes name; /* printable text, 1 to HK_NAME_MAX bytes */
     struct hk_bytes data; /* at most HK_ATTACHMENT_MAX */
 };
+/* The key of this id (HK_ID_BYTES), or NULL. */
+const struct hk_profile_key *hk_profile_key_by_id(const struct hk_profile *profile,
+                                                  const uint8_t *id) HK_CHECK;
+
 /* Sorts `list` and encodes it for hk_profile_key.attachments; HK_BAD_ENCODING for a name given twice or out
  * of bounds. */
 HK_CHECK enum hk_error hk_attachments_encode(struct hk_attachment *list, size_t count, uint8_t *out,
