@@ -4,48 +4,22 @@
 #include <unistd.h>
 
 #include "crypto/suite.h"
+#include "device/agent_backend.h"
 #include "device/cmd.h"
 #include "device/key_format.h"
 #include "device/plugin.h"
 
 /* The agent behind the plugin. Names and ids of keys are kept from the list, since the agent is asked by
  * name. */
-struct backend {
-    struct hk_agent_client *client;
-    size_t count;
-    struct hk_agent_key_row rows[HK_KEYS_MAX];
-    char sentence[1025];
-};
-
-/* Keeps what the agent said, before another request wipes it. */
-static enum hk_error call(struct backend *backend)
-{
-    enum hk_error error = hk_agent_call(backend->client, 0);
-    if (error)
-        snprintf(backend->sentence, sizeof backend->sentence, "%s", hk_agent_sentence(backend->client));
-    return error;
-}
-
-static enum hk_error connect_agent(struct backend *backend)
-{
-    char reason[256] = "";
-    if (backend->client)
-        return HK_OK;
-    enum hk_error error = hk_agent_connect(&backend->client, true, reason);
-    if (error)
-        snprintf(backend->sentence, sizeof backend->sentence, "%s", *reason ? reason : hk_strerror(error));
-    return error;
-}
-
 static enum hk_error list_keys(void *context, uint8_t account[HK_ACCOUNT_BYTES], struct hk_plugin_key *keys,
                                size_t *count)
 {
-    struct backend *backend = context;
-    enum hk_error error = connect_agent(backend);
+    struct hk_agent_backend *backend = context;
+    enum hk_error error = hk_agent_backend_open(backend);
     if (error)
         return error;
     hk_agent_set_u64(hk_agent_request(backend->client, HK_AGENT_KEY_LIST), HK_A_ONLINE, 2);
-    error = call(backend);
+    error = hk_agent_backend_call(backend);
     if (error)
         return error;
     const struct hk_value *rows = &hk_agent_answer(backend->client)->value[HK_A_ROWS];
@@ -58,21 +32,13 @@ static enum hk_error list_keys(void *context, uint8_t account[HK_ACCOUNT_BYTES],
         memcpy(keys[backend->count++].recipient, row->public_key, 32);
     }
     *count = backend->count;
-    (void)!hk_agent_request(backend->client, HK_AGENT_STATUS);
-    error = call(backend);
-    if (error)
-        return error;
-    const struct hk_agent_message *status = hk_agent_answer(backend->client);
-    if (!hk_agent_has(status, HK_A_ACCOUNT))
-        return HK_NO_ACCOUNT;
-    memcpy(account, status->value[HK_A_ACCOUNT].data, HK_ACCOUNT_BYTES);
-    return HK_OK;
+    return hk_agent_backend_account(backend, account);
 }
 
 static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const uint8_t (*points)[32],
                            size_t count, bool prove, uint8_t (*shared)[32])
 {
-    struct backend *backend = context;
+    struct hk_agent_backend *backend = context;
     size_t k = 0;
     while (k < backend->count && memcmp(backend->rows[k].id, key, HK_ID_BYTES) != 0)
         k++;
@@ -85,7 +51,7 @@ static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const 
     for (size_t i = 0; i < count; i++)
         if (!hk_agent_add(request, HK_A_POINTS, points[i], 32))
             return HK_TOO_LARGE;
-    enum hk_error error = call(backend);
+    enum hk_error error = hk_agent_backend_call(backend);
     if (error)
         return error;
     const struct hk_value *results = &hk_agent_answer(backend->client)->value[HK_A_RESULTS];
@@ -100,22 +66,17 @@ static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const 
 
 static enum hk_error unlock(void *context, const char *passphrase)
 {
-    struct backend *backend = context;
-    struct hk_agent_message *request = hk_agent_request(backend->client, HK_AGENT_UNLOCK);
-    hk_agent_set_bytes(request, HK_A_PASSPHRASE, passphrase, strlen(passphrase));
-    return call(backend);
+    return hk_agent_backend_unlock(context, passphrase);
 }
 
 static const char *sentence(void *context, enum hk_error error)
 {
-    const struct backend *backend = context;
-    bool ours = error == HK_AGENT_LOCKED || error == HK_BAD_PASSPHRASE || !*backend->sentence;
-    return ours ? hk_strerror(error) : backend->sentence;
+    return hk_agent_backend_sentence(context, error);
 }
 
 static int converse(bool recipient)
 {
-    struct backend *backend = calloc(1, sizeof *backend);
+    struct hk_agent_backend *backend = calloc(1, sizeof *backend);
     if (!backend)
         return HK_EXIT_FAILED;
     int in = STDIN_FILENO, out = STDOUT_FILENO;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "crypto/suite.h"
+#include "device/agent_backend.h"
 #include "device/cmd.h"
 #include "device/gpg_home.h"
 #include "device/scd_process.h"
@@ -17,34 +18,17 @@ static const char *socket_path; /* for GETINFO; NULL if there is none */
 /* ---- one conversation ---- */
 
 struct backend {
-    struct hk_agent_client *client;
-    size_t count;
-    struct hk_agent_key_row rows[HK_KEYS_MAX];
-    char sentence[1025];
+    struct hk_agent_backend agent;
     struct hk_scd_real_link real;
 };
 
-static enum hk_error call(struct backend *backend)
+static struct hk_agent_backend *agent_of(void *context)
 {
-    enum hk_error error = hk_agent_call(backend->client, 0);
-    if (error)
-        snprintf(backend->sentence, sizeof backend->sentence, "%s", hk_agent_sentence(backend->client));
-    return error;
-}
-
-static enum hk_error need_agent(struct backend *backend)
-{
-    char reason[256] = "";
-    if (backend->client)
-        return HK_OK;
-    enum hk_error error = hk_agent_connect(&backend->client, true, reason);
-    if (error)
-        snprintf(backend->sentence, sizeof backend->sentence, "%s", *reason ? reason : hk_strerror(error));
-    return error;
+    return &((struct backend *)context)->agent;
 }
 
 /* An agent that was ended since is started again, once. */
-static bool is_gone(struct backend *backend, enum hk_error error)
+static bool is_gone(struct hk_agent_backend *backend, enum hk_error error)
 {
     if (error != HK_IO && error != HK_BAD_PEER)
         return false;
@@ -53,14 +37,14 @@ static bool is_gone(struct backend *backend, enum hk_error error)
     return true;
 }
 
-static enum hk_error list_rows(struct backend *backend)
+static enum hk_error list_rows(struct hk_agent_backend *backend)
 {
     for (int tries = 0; tries < 2; tries++) {
-        enum hk_error error = need_agent(backend);
+        enum hk_error error = hk_agent_backend_open(backend);
         if (error)
             return error;
         (void)!hk_agent_request(backend->client, HK_AGENT_KEY_LIST);
-        error = call(backend);
+        error = hk_agent_backend_call(backend);
         if (error && is_gone(backend, error))
             continue;
         if (error)
@@ -79,7 +63,7 @@ static enum hk_error list_rows(struct backend *backend)
 }
 
 /* Fingerprints of the first key that has a certificate: gpg asks for an OpenPGP card's. */
-static void fill_slots(struct backend *backend, struct hk_scd_card *card)
+static void fill_slots(struct hk_agent_backend *backend, struct hk_scd_card *card)
 {
     struct hk_certificate certificate;
     for (size_t i = 0; i < backend->count && !card->slots[0].made; i++) {
@@ -96,7 +80,7 @@ static void fill_slots(struct backend *backend, struct hk_scd_card *card)
 
 static enum hk_error get_card(void *context, struct hk_scd_card *card)
 {
-    struct backend *backend = context;
+    struct hk_agent_backend *backend = agent_of(context);
     enum hk_error error = list_rows(backend);
     if (error)
         return error;
@@ -109,25 +93,22 @@ static enum hk_error get_card(void *context, struct hk_scd_card *card)
         key->created = backend->rows[i].created;
     }
     fill_slots(backend, card);
-    (void)!hk_agent_request(backend->client, HK_AGENT_STATUS);
-    error = call(backend);
-    if (error)
-        return error;
-    const struct hk_agent_message *status = hk_agent_answer(backend->client);
-    if (!hk_agent_has(status, HK_A_ACCOUNT))
-        return HK_NO_ACCOUNT;
-    hk_scd_serial(card->serial, status->value[HK_A_ACCOUNT].data);
-    return HK_OK;
+    uint8_t account[HK_ACCOUNT_BYTES];
+    error = hk_agent_backend_account(backend, account);
+    if (!error)
+        hk_scd_serial(card->serial, account);
+    return error;
 }
 
 /* The agent is asked by name; the names are got when an id is not known. */
-static enum hk_error find_name(struct backend *backend, const uint8_t id[HK_ID_BYTES], const char **name)
+static enum hk_error find_name(struct hk_agent_backend *backend, const uint8_t id[HK_ID_BYTES],
+                               const char **name)
 {
     for (int tries = 0; tries < 2; tries++) {
         for (size_t i = 0; i < backend->count; i++)
             if (memcmp(backend->rows[i].id, id, HK_ID_BYTES) == 0) {
                 *name = backend->rows[i].name;
-                return need_agent(backend);
+                return hk_agent_backend_open(backend);
             }
         enum hk_error error = list_rows(backend);
         if (error)
@@ -140,7 +121,7 @@ static enum hk_error find_name(struct backend *backend, const uint8_t id[HK_ID_B
 static enum hk_error sign(void *context, const uint8_t key[HK_ID_BYTES], const char *hash,
                           const uint8_t *digest, size_t size, uint8_t signature[64])
 {
-    struct backend *backend = context;
+    struct hk_agent_backend *backend = agent_of(context);
     const char *name = NULL;
     for (int tries = 0; tries < 2; tries++) {
         enum hk_error error = find_name(backend, key, &name);
@@ -151,7 +132,7 @@ static enum hk_error sign(void *context, const uint8_t key[HK_ID_BYTES], const c
         hk_agent_set_u64(request, HK_A_KIND, HK_SIGN_OPENPGP);
         hk_agent_set_text(request, HK_A_NAMESPACE, hash);
         hk_agent_set_bytes(request, HK_A_MESSAGE, digest, size);
-        error = call(backend);
+        error = hk_agent_backend_call(backend);
         if (error && is_gone(backend, error))
             continue;
         if (!error)
@@ -164,7 +145,7 @@ static enum hk_error sign(void *context, const uint8_t key[HK_ID_BYTES], const c
 static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const uint8_t point[32],
                            uint8_t shared[32])
 {
-    struct backend *backend = context;
+    struct hk_agent_backend *backend = agent_of(context);
     const char *name = NULL;
     for (int tries = 0; tries < 2; tries++) {
         enum hk_error error = find_name(backend, key, &name);
@@ -174,7 +155,7 @@ static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const 
         hk_agent_set_text(request, HK_A_KEY, name);
         if (!hk_agent_add(request, HK_A_POINTS, point, 32))
             return HK_TOO_LARGE;
-        error = call(backend);
+        error = hk_agent_backend_call(backend);
         if (error && is_gone(backend, error))
             continue;
         const struct hk_value *results = &hk_agent_answer(backend->client)->value[HK_A_RESULTS];
@@ -192,20 +173,14 @@ static enum hk_error agree(void *context, const uint8_t key[HK_ID_BYTES], const 
 
 static enum hk_error unlock(void *context, const char *passphrase)
 {
-    struct backend *backend = context;
-    enum hk_error error = need_agent(backend);
-    if (error)
-        return error;
-    struct hk_agent_message *request = hk_agent_request(backend->client, HK_AGENT_UNLOCK);
-    hk_agent_set_bytes(request, HK_A_PASSPHRASE, passphrase, strlen(passphrase));
-    return call(backend);
+    struct hk_agent_backend *backend = agent_of(context);
+    return hk_agent_backend_unlock(backend, passphrase);
 }
 
 static const char *sentence(void *context, enum hk_error error)
 {
-    const struct backend *backend = context;
-    bool ours = error == HK_AGENT_LOCKED || error == HK_BAD_PASSPHRASE || !*backend->sentence;
-    return ours ? hk_strerror(error) : backend->sentence;
+    const struct hk_agent_backend *backend = agent_of(context);
+    return hk_agent_backend_sentence(backend, error);
 }
 
 static char gnupg_home[HK_GPG_PATH_MAX];
@@ -239,7 +214,7 @@ static bool converse(int in, int out, const char *serial)
     struct hk_scd_start start = {serial, socket_path};
     (void)!hk_scd_converse(source, sink, &agent, &start, &kill);
     hk_scd_real_close(&backend->real);
-    hk_agent_client_free(backend->client);
+    hk_agent_client_free(backend->agent.client);
     free(backend);
     return kill;
 }
