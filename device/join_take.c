@@ -70,12 +70,11 @@ enum hk_error hk_joining_take_bundle(struct hk_core *core, struct hk_joining *jo
 
 /* --- step 7: the service's part --- */
 
-/* One key: both dealings checked, d2 into the state. */
-static enum hk_error take_key(struct hk_core *core, struct hk_finishing *finishing,
-                              const struct hk_exchange *exchange, size_t i)
+enum hk_error hk_joining_take_key(struct hk_enrol_key *public, struct hk_scalar *half,
+                                  struct hk_point *service_point, const struct hk_join_key *given,
+                                  const struct hk_profile_key *listed, const struct hk_exchange *exchange,
+                                  size_t i)
 {
-    const struct hk_join_key *given = &finishing->bundle.keys[i];
-    const struct hk_profile_key *listed = hk_profile_key_by_id(&finishing->profile, given->id);
     const struct hk_suite *suite = listed != NULL ? hk_suite_by_id(listed->suite) : NULL;
     if (suite == NULL || listed->suite != given->suite) {
         return HK_BAD_PEER;
@@ -89,23 +88,34 @@ static enum hk_error take_key(struct hk_core *core, struct hk_finishing *finishi
         memcmp(id, given->id, HK_ID_BYTES) != 0) {
         return HK_BAD_PEER;
     }
-    struct hk_state_key *key = hk_state_add_key(core->state, given->id);
-    if (key == NULL) {
-        return HK_OVER_QUOTA;
-    }
-    struct hk_enrol_key *public = &finishing->keys[i];
     *public = (struct hk_enrol_key){.id = given->id, .suite = suite, .public_key = listed->public_key};
     memcpy(public->administrator.kept, given->commitment, point);
     memcpy(public->administrator.passed, given->passed, point);
     memcpy(public->service.kept, kept, point);
     memcpy(public->service.passed, passed, point);
+    return hk_enrol_take(half, service_point, suite->group, listed->public_key, given->device_point,
+                         &public->administrator, given->kept, &public->service, share);
+}
+
+/* One key: d2 into the state. */
+static enum hk_error take_key(struct hk_core *core, struct hk_finishing *finishing,
+                              const struct hk_exchange *exchange, size_t i)
+{
+    const struct hk_join_key *given = &finishing->bundle.keys[i];
+    const struct hk_profile_key *listed = hk_profile_key_by_id(&finishing->profile, given->id);
+    struct hk_scalar half;
+    HK_WIPE_AT_EXIT(half);
     struct hk_point service_point;
     enum hk_error error =
-        hk_enrol_take(&key->half, &service_point, suite->group, listed->public_key, given->device_point,
-                      &public->administrator, given->kept, &public->service, share);
+        hk_joining_take_key(&finishing->keys[i], &half, &service_point, given, listed, exchange, i);
     if (error != HK_OK) {
         return error;
     }
+    struct hk_state_key *key = hk_state_add_key(core->state, given->id);
+    if (key == NULL) {
+        return HK_OVER_QUOTA;
+    }
+    key->half = half;
     key->suite = listed->suite;
     key->purpose = listed->purpose;
     key->created = listed->created;
@@ -114,7 +124,7 @@ static enum hk_error take_key(struct hk_core *core, struct hk_finishing *finishi
     key->state = HK_KEY_PENDING;
     memcpy(key->name, listed->name, sizeof(key->name));
     memcpy(key->public_key, listed->public_key, listed->public_size);
-    memcpy(key->service_point, service_point.bytes, point);
+    memcpy(key->service_point, service_point.bytes, hk_suite_point_bytes(listed->suite));
     return HK_OK;
 }
 

@@ -29,6 +29,18 @@ struct hk_finishing {
 HK_CHECK enum hk_error hk_joining_take_bundle(struct hk_core *core, struct hk_joining *joining,
                                               struct hk_finishing *finishing);
 
+/* The i-th key of a hand-over's answer, as of an enrolment's: both dealings checked under X of the profile.
+ *
+ *   public  what the transcript is over
+ *   half    d2, secret; service_point is S2
+ *   listed  the key in the profile, or NULL, which is refused
+ *
+ * HK_BAD_PEER if the answer is not about `given`, or is of another suite; errors of hk_enrol_take. */
+HK_CHECK enum hk_error hk_joining_take_key(struct hk_enrol_key *public, struct hk_scalar *half,
+                                           struct hk_point *service_point, const struct hk_join_key *given,
+                                           const struct hk_profile_key *listed,
+                                           const struct hk_exchange *exchange, size_t i);
+
 /* Fetches the service's part of every key over this device's own session and checks both dealings and the
  * transcript: pending halves are then in the state, in memory. HK_BAD_PEER, HK_BAD_PROOF, errors of the call.
  */

@@ -8,6 +8,7 @@
 #include "crypto/random.h"
 #include "device/agent_core.h"
 #include "device/hand_channel.h"
+#include "device/joining.h"
 #include "protocol/seam.h"
 
 /* Large and secret: from hk_secret_new. */
@@ -131,35 +132,15 @@ static enum hk_error take_key(struct taking *taking, const struct hk_exchange *e
     if (listed == NULL && given->suite == HK_SUITE_ACCOUNT) {
         listed = account_entry(taking, given->id);
     }
-    const struct hk_suite *suite = listed != NULL ? hk_suite_by_id(listed->suite) : NULL;
-    if (suite == NULL || listed->suite != given->suite) {
-        return HK_BAD_PEER;
-    }
-    size_t point = suite->group->point_bytes;
-    const uint8_t *id = hk_exchange_item(exchange, HK_F_KEYS, i, HK_ID_BYTES),
-                  *kept = hk_exchange_item(exchange, HK_F_KEPT, i, point),
-                  *passed = hk_exchange_item(exchange, HK_F_PASSED, i, point),
-                  *share = hk_exchange_item(exchange, HK_F_SUBSHARES, i, suite->group->scalar_bytes);
-    if (id == NULL || kept == NULL || passed == NULL || share == NULL ||
-        memcmp(id, given->id, HK_ID_BYTES) != 0) {
-        return HK_BAD_PEER;
-    }
     struct hk_state_handed *handed = &taking->handed[i];
-    struct hk_enrol_key *public = &taking->keys[i];
-    *public = (struct hk_enrol_key){.id = given->id, .suite = suite, .public_key = listed->public_key};
-    memcpy(public->administrator.kept, given->commitment, point);
-    memcpy(public->administrator.passed, given->passed, point);
-    memcpy(public->service.kept, kept, point);
-    memcpy(public->service.passed, passed, point);
-    memcpy(handed->id, given->id, HK_ID_BYTES);
-    handed->suite = listed->suite;
     struct hk_point service_point;
     enum hk_error error =
-        hk_enrol_take(&handed->half, &service_point, suite->group, listed->public_key, given->device_point,
-                      &public->administrator, given->kept, &public->service, share);
+        hk_joining_take_key(&taking->keys[i], &handed->half, &service_point, given, listed, exchange, i);
     if (error == HK_OK) {
-        memcpy(handed->service_point, service_point.bytes, point);
-        HK_TELL("d", handed->half.bytes, suite->group->scalar_bytes);
+        memcpy(handed->id, given->id, HK_ID_BYTES);
+        handed->suite = listed->suite;
+        memcpy(handed->service_point, service_point.bytes, hk_suite_point_bytes(listed->suite));
+        HK_TELL("d", handed->half.bytes, hk_suite_by_id(listed->suite)->group->scalar_bytes);
     }
     return error;
 }
